@@ -1,0 +1,57 @@
+"""What a network is trained against: pure functions of densities and head points."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def cell_centres(cells: int, stride: int, like: Tensor) -> Tensor:
+    """Centres in pixels of `cells` density cells along one side, (cells,)."""
+    return (torch.arange(cells, device=like.device, dtype=like.dtype) + 0.5) * stride
+
+
+def squared_distances(points: Tensor, cells: int, axis: int, stride: int) -> Tensor:
+    """Squared pixel distances along one axis from points (n, 2) as x, y to cell centres: (n, cells)."""
+    return (points[:, axis, None] - cell_centres(cells, stride, points)) ** 2
+
+
+def nearest_head(points: Tensor, shape: tuple[int, int], stride: int) -> Tensor:
+    """Pixel distance from each cell's centre to its nearest point; points (n > 0, 2) as x, y -> (h, w)."""
+    dx = squared_distances(points, shape[1], 0, stride)
+    dy = squared_distances(points, shape[0], 1, stride)
+    return (dy[:, :, None] + dx[:, None, :]).amin(0).sqrt()
+
+
+def bayesian_loss(density: Tensor, points: Tensor, *, stride: int, sigma: float = 8.0, margin: float = 48.0) -> Tensor:
+    """Bayesian loss with background (Ma et al., ICCV 2019, arXiv 1908.03684, equations 6 to 11) of one photo.
+
+    Each cell belongs to each person with a posterior probability, Gaussian in the distance (deviation `sigma`, pixels),
+    or to the background, a dummy point `margin` pixels away from the nearest head. Each person's expected count should
+    be 1 and the background's 0; the loss is the sum of the absolute differences, in people.
+
+    density: (h, w) float32, people per cell. points: (n, 2) float32, x and y in pixels; n may be 0.
+    """
+    if density.ndim != 2:
+        raise ValueError(f"density has shape {tuple(density.shape)}, expected (h, w)")
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points have shape {tuple(points.shape)}, expected (n, 2)")
+    if len(points) == 0:
+        return density.abs().sum()
+    with torch.no_grad():
+        shape = (density.shape[0], density.shape[1])
+        along_x = torch.exp(-squared_distances(points, shape[1], 0, stride) / (2 * sigma**2))  # (n, w)
+        along_y = torch.exp(-squared_distances(points, shape[0], 1, stride) / (2 * sigma**2))  # (n, h)
+        gap = (margin - nearest_head(points, shape, stride)).clamp(min=0)
+        background = torch.exp(-(gap**2) / (2 * sigma**2))  # (h, w)
+        evidence = along_y.T @ along_x + background
+    share = density / evidence
+    people = ((along_y @ share) * along_x).sum(1)
+    return (people - 1).abs().sum() + (share * background).sum().abs()
+
+
+def density_mse(density: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference per cell between densities of one shape, people per cell."""
+    if density.shape != target.shape:
+        raise ValueError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}")
+    return ((density - target) ** 2).mean()

@@ -1,0 +1,127 @@
+"""Strict YAML into frozen dataclasses: an unknown key or a value of another type is refused by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from sdk.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ConfigError(f"key {key!r} is given twice, on line {node.start_mark.line + 1} or below it")
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping; refuses a missing file, broken YAML, and anything but a mapping."""
+    try:
+        data = yaml.load(path.read_text("utf-8"), _UniqueKeys)  # noqa: S506 - _UniqueKeys is a SafeLoader
+    except OSError as error:
+        raise ConfigError(f"cannot read config {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"config {path} holds {type(data).__name__}, expected a mapping of settings")
+    return data
+
+
+def with_overrides(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
+    """The mapping with each `a.b=value` set, the value read as YAML."""
+    result = _copy(data)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"setting {setting!r} is not KEY=VALUE", hint="write it like --set optimizer.lr=0.001")
+        *parents, last = key.split(".")
+        place = result
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"setting {setting!r}: {parent!r} is a value, not a group of settings")
+        try:
+            place[last] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"setting {setting!r}: the value is not YAML") from error
+    return result
+
+
+def parse(kind: type[T], data: Mapping[str, Any], where: str = "") -> T:
+    """The dataclass `kind` from a mapping of plain values, nested dataclasses included."""
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for key in data:
+        if key not in names:
+            near = difflib.get_close_matches(str(key), names, 1)
+            hint = f"did you mean {where}{near[0]}?" if near else f"known: {', '.join(names)}"
+            raise ConfigError(f"unknown setting {where}{key}", hint=hint)
+    values = {key: _convert(hints[key], value, f"{where}{key}") for key, value in data.items()}
+    required = [field for field in dataclasses.fields(kind) if _has_no_default(field)]  # type: ignore[arg-type]
+    for field in required:
+        if field.name not in values:
+            raise ConfigError(f"setting {where}{field.name} is missing")
+    return kind(**values)
+
+
+def to_plain(value: Any) -> Any:
+    """A dataclass as plain dicts and lists, for YAML and JSON."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _copy(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in data.items()}
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(arguments, value, where)
+    if origin is tuple and isinstance(value, (list, tuple)):
+        return tuple(_convert(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
+        return parse(typing.cast("type[Any]", hint), value, f"{where}.")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if origin is None and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    raise ConfigError(f"setting {where} is {value!r}, expected {_name(hint)}")
+
+
+def _convert_union(arguments: tuple[Any, ...], value: Any, where: str) -> Any:
+    if value is None and type(None) in arguments:
+        return None
+    (hint,) = (argument for argument in arguments if argument is not type(None))
+    return _convert(hint, value, where)
+
+
+def _name(hint: Any) -> str:
+    return getattr(hint, "__name__", str(hint)) if typing.get_origin(hint) is None else str(hint)
