@@ -1,0 +1,5 @@
+"""How close two answers must be: one table for all tests."""
+
+COUNT_RELATIVE = 1e-3  # a count beside the same count by another path: tiled, padded, another engine
+DENSITY_ABSOLUTE = 1e-4  # people per cell, one engine beside another in fp32
+EXACT = 1e-6  # relative, for the same arithmetic in another order
