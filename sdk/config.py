@@ -99,6 +99,8 @@ def _has_no_default(field: dataclasses.Field[Any]) -> bool:
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is Any:
+        return value
     if origin in (typing.Union, types.UnionType):
         return _convert_union(arguments, value, where)
     if origin is tuple and isinstance(value, (list, tuple)):
