@@ -1,0 +1,1 @@
+"""The commands: `skt-count`, `skt-eval`, `skt-doctor`."""
