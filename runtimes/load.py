@@ -1,0 +1,92 @@
+"""From a plan to a loaded model. Engines sit in a table and are imported when one is chosen."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from runtimes.base import Backend, LoadOptions
+from runtimes.errors import BackendError, SktError
+
+if TYPE_CHECKING:
+    from runtimes.plan import Candidate, Plan, Variant
+
+BACKENDS = {
+    "onnxruntime": "runtimes.ort:OrtBackend",
+    "openvino": "runtimes.openvino:OpenVinoBackend",
+}
+
+Files = Mapping[str, bytes]  # by name in the variant's folder: model.onnx, or model.xml and model.bin
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A candidate that failed to load, and the error."""
+
+    candidate: Candidate
+    error: SktError
+
+
+def load(candidate: Candidate, files: Files, options: LoadOptions | None = None) -> Backend:
+    """The candidate's model, loaded from the bytes of its files; what loaded is checked against the plan."""
+    if candidate.engine not in BACKENDS:
+        message = f"this release has no backend for {candidate.engine}; it has {', '.join(BACKENDS)}"
+        raise BackendError(message, hint="ask for backend auto", engine=candidate.engine)
+    module, name = BACKENDS[candidate.engine].split(":")
+    backend: Callable[[Candidate, Files, LoadOptions], Backend] = getattr(importlib.import_module(module), name)
+    return backend(candidate, files, options or LoadOptions())
+
+
+def open_first(
+    chosen: Plan, files_for: Callable[[Variant], Files], options: LoadOptions | None = None
+) -> tuple[Backend, tuple[Attempt, ...]]:
+    """The best candidate that loads, and the failed attempts before it.
+
+    Only a request that names nothing goes on to the next candidate; each failure is then logged and stands in the
+    notes of the backend's info. An explicit request raises the first failure.
+    """
+    if not chosen.candidates:
+        raise _nothing_to_try(chosen)
+    attempts: list[Attempt] = []
+    for candidate in chosen.candidates:
+        try:
+            return load(candidate, files_for(candidate.variant), _with_notes(options, attempts)), tuple(attempts)
+        except BackendError as error:
+            if chosen.request.explicit:
+                raise
+            log.warning("%s did not load: %s", candidate.label, error)
+            attempts.append(Attempt(candidate, error))
+    raise _all_failed(attempts) from attempts[-1].error
+
+
+def _with_notes(options: LoadOptions | None, attempts: list[Attempt]) -> LoadOptions:
+    options = options or LoadOptions()
+    return replace(options, notes=(*options.notes, *map(_told, attempts)))
+
+
+def _told(attempt: Attempt) -> str:
+    return f"{attempt.candidate.label} did not load: {attempt.error.message}"
+
+
+def _all_failed(attempts: list[Attempt]) -> BackendError:
+    told = [_told(attempt) for attempt in attempts]
+    return BackendError(f"no variant loads here: {'; '.join(told)}", hint="see skt-doctor", attempts=told)
+
+
+def _nothing_to_try(chosen: Plan) -> BackendError:
+    reasons = [f"{item.variant.id} on {item.engine} {item.device}".strip() for item in chosen.discarded]
+    told = [f"{what}: {item.reason}" for what, item in zip(reasons, chosen.discarded, strict=True)]
+    asked = chosen.request
+    message = f"nothing can run device {asked.device}, backend {asked.backend}, precision {asked.precision} here"
+    return BackendError(message, hint=_best_fix(chosen) or "see skt-doctor", discarded=told)
+
+
+def _best_fix(chosen: Plan) -> str:
+    """The fix for what came closest: a variant that its engine reads, discarded late."""
+    fixes = [item for item in chosen.discarded if "reads" not in item.reason]
+    return f"{fixes[0].variant.id} on {fixes[0].engine}: {fixes[0].reason}; {fixes[0].fix}" if fixes else ""

@@ -1,0 +1,79 @@
+"""ONNX Runtime on the CPU: reads the package's model.onnx."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+
+from runtimes.base import Backend, BackendInfo, Batch, Grid, LoadOptions, Output, first_line
+from runtimes.cpu import cores, cpu_name
+from runtimes.errors import BackendError
+from runtimes.loading import agree, check_contract, import_engine, read_file, stored_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runtimes.plan import Candidate
+
+PROVIDERS = {"cpu": "CPUExecutionProvider"}  # device: what ONNX Runtime calls it
+
+
+@final
+class OrtBackend(Backend):
+    """A session of ONNX Runtime with the one provider that was planned; it never takes another silently."""
+
+    def __init__(self, candidate: Candidate, files: Mapping[str, bytes], options: LoadOptions) -> None:
+        ort = import_engine("onnxruntime")
+        model = read_file(files, "model.onnx", candidate.variant.id)
+        self._session = _session(ort, model, candidate, options)
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        check_contract(candidate, [put.name for put in inputs], [put.name for put in outputs])
+        info = _info(ort, self._session, candidate, options)
+        super().__init__(info, Grid(candidate.variant.stride, candidate.variant.multiple))
+
+    def _infer(self, batch: Batch) -> Output:
+        density, count = self._session.run(["density", "count"], {"image": batch})
+        return Output(np.asarray(density), np.asarray(count))
+
+    def _release(self) -> None:
+        self._session = None
+
+
+def _session(ort: Any, model: bytes, candidate: Candidate, options: LoadOptions) -> Any:
+    """A session that runs node after node, each on all threads, and tells only of errors."""
+    settings = ort.SessionOptions()
+    settings.intra_op_num_threads = options.threads or cores()
+    settings.inter_op_num_threads = 1
+    settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    settings.log_severity_level = 3
+    try:
+        return ort.InferenceSession(model, settings, providers=[_provider(candidate)])
+    except Exception as error:
+        message = f"onnxruntime cannot load variant {candidate.variant.id}: {first_line(error)}"
+        hint = "check the package with skt-doctor, or update onnxruntime"
+        raise BackendError(message, hint=hint, variant=candidate.variant.id) from error
+
+
+def _provider(candidate: Candidate) -> str:
+    if candidate.device not in PROVIDERS:
+        message = f"onnxruntime runs on {', '.join(PROVIDERS)} in this release, not on {candidate.device}"
+        raise BackendError(message, hint="ask for device cpu or auto", device=candidate.device)
+    return PROVIDERS[candidate.device]
+
+
+def _info(ort: Any, session: Any, candidate: Candidate, options: LoadOptions) -> BackendInfo:
+    """What the session says that it is, after a comparison with the plan."""
+    agree("provider", _provider(candidate), session.get_providers()[0], candidate)
+    threads = session.get_session_options().intra_op_num_threads
+    agree("number of threads", options.threads or cores(), threads, candidate)
+    return BackendInfo(
+        engine="onnxruntime",
+        engine_version=ort.__version__,
+        device=candidate.device,
+        device_name=cpu_name(),
+        precision=candidate.precision,
+        threads=threads,
+        variant=candidate.variant.id,
+        notes=(*options.notes, *stored_notes(candidate)),
+    )

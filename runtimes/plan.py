@@ -1,0 +1,243 @@
+"""Which variant of a model to run on which engine and device: a pure function of package, machine and request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from runtimes.environment import Engine, Environment
+from runtimes.errors import ConfigError
+
+AUTO = "auto"
+PRECISIONS = ("fp32", "fp16", "int8")
+READS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "torch"}  # engine: format
+DEVICES = ("cpu", "cuda", "intel:gpu", "intel:npu")
+ALIASES = {"gpu": ("cuda", "intel:gpu"), "npu": ("intel:npu",)}  # what a request may say for short
+
+# Best first: architecture ("*" for any), engine, device, stored precision. The CPU rows of x86_64 are in the order of
+# latency measured on a CPU with VNNI. The others follow vendors' documents and wait for a measurement on the device.
+RANKS = (
+    ("*", "tensorrt", "cuda", "fp16"),
+    ("*", "tensorrt", "cuda", "int8"),
+    ("*", "tensorrt", "cuda", "fp32"),
+    ("*", "onnxruntime", "cuda", "fp16"),
+    ("*", "onnxruntime", "cuda", "fp32"),
+    ("*", "torch", "cuda", "fp16"),
+    ("*", "torch", "cuda", "fp32"),
+    ("*", "openvino", "intel:gpu", "int8"),
+    ("*", "openvino", "intel:gpu", "fp16"),
+    ("*", "openvino", "intel:gpu", "fp32"),
+    ("x86_64", "openvino", "cpu", "int8"),
+    ("x86_64", "onnxruntime", "cpu", "int8"),
+    ("x86_64", "openvino", "cpu", "fp32"),
+    ("x86_64", "openvino", "cpu", "fp16"),
+    ("x86_64", "onnxruntime", "cpu", "fp32"),
+    ("x86_64", "onnxruntime", "cpu", "fp16"),
+    ("arm64", "onnxruntime", "cpu", "int8"),
+    ("arm64", "onnxruntime", "cpu", "fp32"),
+    ("arm64", "openvino", "cpu", "int8"),
+    ("arm64", "openvino", "cpu", "fp32"),
+    ("arm64", "openvino", "cpu", "fp16"),
+    ("arm64", "onnxruntime", "cpu", "fp16"),
+    ("*", "openvino", "intel:npu", "int8"),
+    ("*", "openvino", "intel:npu", "fp16"),
+    ("*", "openvino", "intel:npu", "fp32"),
+)
+
+# The lowest engine version that reads an ONNX opset; an opset that is not here is left for the engine to judge.
+OPSETS = {
+    ("onnxruntime", 19): "1.15",
+    ("onnxruntime", 20): "1.17",
+    ("onnxruntime", 21): "1.18",
+    ("tensorrt", 20): "10.0",
+    ("tensorrt", 21): "10.13",
+    ("tensorrt", 22): "10.13",
+}
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a model in its package, as far as planning and loading care."""
+
+    id: str
+    format: str  # onnx, openvino, tensorrt, torch
+    precision: str  # as stored: fp32, fp16, int8
+    opset: int | None = None
+    gate_passed: bool | None = None  # of the accuracy gate of an int8 variant; None: it never ran
+    requires: tuple[tuple[str, str], ...] = ()  # (engine, lowest version)
+    fixed_sides: bool = False  # takes one photo size only, as an NPU needs it
+    stride: int = 8  # pixels a density cell
+    multiple: int = 16  # pixels; both sides of a batch are multiples of it
+
+    def __post_init__(self) -> None:
+        _known("precision of a variant", self.precision, PRECISIONS)
+        _known("format of a variant", self.format, tuple(READS.values()))
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asks for. A word other than auto is explicit, and an explicit request never falls back."""
+
+    device: str = AUTO  # auto, cpu, cuda, cuda:1, gpu, npu, intel:gpu, intel:npu
+    backend: str = AUTO  # auto, or an engine
+    precision: str = AUTO  # auto, fp32, fp16, int8: as stored in the package
+
+    def __post_init__(self) -> None:
+        kind = self.device if self.device in (AUTO, *ALIASES) else _kind(self.device)
+        _known("device", kind, (AUTO, *ALIASES, *DEVICES))
+        _known("backend", self.backend, (AUTO, *READS))
+        _known("precision", self.precision, (AUTO, *PRECISIONS))
+
+    @property
+    def explicit(self) -> bool:
+        """Whether anything is named, so that only what was named will do."""
+        return self != Request()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A variant that can run here, as asked."""
+
+    variant: Variant
+    engine: str
+    device: str
+    precision: str  # of the arithmetic, which on a CPU is fp32 for weights stored in fp16
+
+    @property
+    def label(self) -> str:
+        """For people: variant, engine and device."""
+        return f"{self.variant.id} on {self.engine} {self.device}"
+
+
+@dataclass(frozen=True)
+class Discard:
+    """A variant that will not run on an engine and device, why, and what would change that."""
+
+    variant: Variant
+    engine: str
+    device: str  # empty: whichever
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that could run, best first, and all that will not, with reasons."""
+
+    candidates: tuple[Candidate, ...]
+    discarded: tuple[Discard, ...]
+    request: Request = field(default_factory=Request)
+
+
+def plan(variants: Sequence[Variant], environment: Environment, request: Request | None = None) -> Plan:
+    """Rank what can run here as asked; each variant is a candidate or a discard for every engine and device."""
+    request = request or Request()
+    candidates, discarded = [], []
+    for variant, name in product(variants, READS):
+        engine = environment.engine(name)
+        for device in engine.devices or ("",):
+            if (refusal := _refusal(variant, engine, device, environment, request)) is None:
+                candidates.append(Candidate(variant, name, device, arithmetic(variant.precision, device)))
+            else:
+                discarded.append(Discard(variant, name, device, *refusal))
+    candidates.sort(key=lambda candidate: _rank(candidate, environment.arch))
+    return Plan(tuple(candidates), tuple(discarded), request)
+
+
+def arithmetic(stored: str, device: str) -> str:
+    """The precision that a device computes in: a CPU expands fp16 weights and computes in fp32."""
+    return "fp32" if device == "cpu" and stored == "fp16" else stored
+
+
+Refusal = tuple[str, str]  # reason, fix
+
+
+def _refusal(
+    variant: Variant, engine: Engine, device: str, environment: Environment, request: Request
+) -> Refusal | None:
+    """Why a variant will not run: the first reason that holds, from what cannot change to what the request says."""
+    checks = (
+        _unreadable(variant, engine),
+        _unusable(engine),
+        _too_old(variant, engine),
+        _needs_fixed_sides(variant, device),
+        _not_asked_for(variant, engine.name, device, request),
+        _not_proven(variant, device, environment, request),
+    )
+    return next((refusal for refusal in checks if refusal), None)
+
+
+def _unreadable(variant: Variant, engine: Engine) -> Refusal | None:
+    wanted = READS[engine.name]
+    if variant.format == wanted:
+        return None
+    return f"{engine.name} reads {wanted} variants, and this one is {variant.format}", f"export a {wanted} variant"
+
+
+def _unusable(engine: Engine) -> Refusal | None:
+    return None if engine.usable else (engine.reason, engine.fix or f"install {engine.name}")
+
+
+def _too_old(variant: Variant, engine: Engine) -> Refusal | None:
+    opset = OPSETS.get((engine.name, variant.opset or 0), "0")
+    needed = max([opset, *(version for name, version in variant.requires if name == engine.name)], key=_numbers)
+    if _numbers(engine.version) >= _numbers(needed):
+        return None
+    return f"it needs {engine.name} {needed} or later, and {engine.version} is installed", f"update {engine.name}"
+
+
+def _needs_fixed_sides(variant: Variant, device: str) -> Refusal | None:
+    if _kind(device) != "intel:npu" or variant.fixed_sides:
+        return None
+    return "an NPU runs one photo size only, and this variant takes any", "use device cpu or intel:gpu"
+
+
+def _not_asked_for(variant: Variant, engine: str, device: str, request: Request) -> Refusal | None:
+    if request.backend not in (AUTO, engine):
+        return f"backend {request.backend} was asked for", f"ask for backend {engine} or auto"
+    if request.device != AUTO and not _matches(device, request.device):
+        return f"device {request.device} was asked for", f"ask for device {device} or auto"
+    if request.precision not in (AUTO, variant.precision):
+        return f"precision {request.precision} was asked for", f"ask for precision {variant.precision} or auto"
+    return None
+
+
+def _not_proven(variant: Variant, device: str, environment: Environment, request: Request) -> Refusal | None:
+    """Int8 may count differently, so auto takes it only when that was checked; by name, the user takes it on."""
+    if variant.precision != "int8" or request.precision == "int8":
+        return None
+    ask = "ask for precision int8 and check it with skt-eval"
+    if variant.gate_passed is not True:
+        ran = "was never run" if variant.gate_passed is None else "failed"
+        return f"its accuracy gate {ran}", ask
+    if device == "cpu" and environment.arch == "x86_64" and "vnni" not in environment.cpu_flags:
+        return "int8 sums can saturate on a CPU without VNNI, which changes counts", ask
+    return None
+
+
+def _rank(candidate: Candidate, arch: str) -> int:
+    """The row of the table; what is not in it comes last."""
+    row = (candidate.engine, _kind(candidate.device), candidate.variant.precision)
+    return next((at for at, (of, *rest) in enumerate(RANKS) if of in ("*", arch) and tuple(rest) == row), len(RANKS))
+
+
+def _matches(device: str, wanted: str) -> bool:
+    return any(device == word or _kind(device) == word for word in ALIASES.get(wanted, (wanted,)))
+
+
+def _kind(device: str) -> str:
+    """The device without its number: cuda:1 is cuda, intel:gpu.0 is intel:gpu."""
+    return device.rstrip("0123456789").rstrip(":.")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: 1.23.2 and 2026.4.1-22982-release become (1, 23, 2) and (2026, 4, 1)."""
+    parts: Iterator[str] = iter(version.split("-")[0].split("+")[0].split("."))
+    return tuple(int(part) for part in parts if part.isdigit())
+
+
+def _known(what: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        message = f"unknown {what} {value!r}; known: {', '.join(known)}"
+        raise ConfigError(message, value=value, known=known)
