@@ -15,6 +15,7 @@ from sdk.datasets.text import read_json_object, read_text
 from sdk.errors import InputError
 
 HEADER = ["photo", "x", "y"]
+EXPECTED_CSV = "the header photo,x,y and a row for each head"
 EXPECTED_JSON = '{"photo.jpg": [[x, y], ...]}'
 
 
@@ -23,7 +24,7 @@ def own_points(root: Path, part: str, split: str) -> Iterator[Sample]:
     label = _label_file(root, split)
     rows = _read_json(label) if label.suffix.lower() == ".json" else _read_csv(label)
     if not rows:
-        raise InputError(f"label {label} names no photo", hint=f"expected rows of {','.join(HEADER)}, or {EXPECTED_JSON}")
+        raise InputError(f"label {label} names no photo", hint=f"expected {EXPECTED_CSV} or {EXPECTED_JSON}")
     check_unique([str((label.parent / name).resolve()) for name in rows], label)
     for name in sorted(rows, key=natural):
         photo = label.parent / name
@@ -51,7 +52,7 @@ def _read_csv(label: Path) -> dict[str, object]:
     lines = csv.reader(read_text(label).splitlines())
     header = [cell.strip().lower() for cell in next(lines, [])]
     if header != HEADER:
-        raise InputError(f"label {label} begins with {','.join(header)!r}", hint=f"expected the header {','.join(HEADER)}")
+        raise InputError(f"label {label} begins with {','.join(header)!r}", hint=f"expected {EXPECTED_CSV}")
     heads: dict[str, list[tuple[float, float]]] = {}
     empty: set[str] = set()
     for row in lines:

@@ -114,7 +114,7 @@ def _nwpu_points(root: Path, name: str) -> NDArray[np.float64]:
         return points
     if other.is_file():
         return checked_points(_ann_points(other), other)
-    raise InputError(f"photo {name} has no label {label}", hint="the labels of the test part are not published: use val")
+    raise InputError(f"photo {name} has no label {label}", hint="test labels are not published: use val")
 
 
 def _jhu_points(label: Path) -> Any:
@@ -127,18 +127,18 @@ def _jhu_points(label: Path) -> Any:
         if len(row) != 6:
             raise InputError(f"label {label}: line {number} holds {len(row)} values, expected x y w h occlusion blur")
     if not rows:
-        _check_stated(label, _jhu_people(label), 0)
+        _check_stated(label, _jhu_people(label), "0")
     return [row[:2] for row in rows]
 
 
-def _jhu_people(label: Path) -> int:
+def _jhu_people(label: Path) -> str:
     """How many people `image_labels.txt` (photo, people, scene, weather, distractor) counts in a photo."""
     summary = label.parents[1] / "image_labels.txt"
     lines = read_text(summary).splitlines() if summary.is_file() else []
     counts = {line.split(",")[0]: line.split(",")[1].strip() for line in lines if "," in line}
-    return int(counts.get(label.stem, "0"))
+    return counts.get(label.stem, "0")
 
 
-def _check_stated(label: Path, stated: object, found: int) -> None:
+def _check_stated(label: Path, stated: object, found: object) -> None:
     if stated != found:
         raise InputError(f"label {label} states {stated} people and holds {found} points")

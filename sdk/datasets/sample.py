@@ -106,7 +106,7 @@ def own_sample(name: str, photo: Path, points: NDArray[np.float64], label: Path)
     if outside.size:
         x, y = points[outside[0]]
         raise InputError(
-            f"label {label}: point ({x:g}, {y:g}) of {name} lies outside the photo, which is {size[1]} x {size[0]} pixels",
+            f"label {label}: point ({x:g}, {y:g}) of {name} lies outside its {size[1]} x {size[0]} pixels",
             hint="x goes right and y down, in pixels of the photo as stored, before any EXIF rotation",
         )
     return Sample(name, photo, _within(points, size))
