@@ -1,0 +1,156 @@
+"""`CrowdCounter`: a model package on the best engine of this machine; photos in, counts out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan
+from runtimes.probe import probe
+from sdk.cache import cache_folder
+from sdk.errors import ConfigError
+from sdk.frame import Frame, Image, Photo, decode, pad_to_multiple, photo_cells, shrink
+from sdk.package import Package
+from sdk.result import CountResult, Timings
+from sdk.tiling import Tile, plan_tiles
+from sdk.timing import Stopwatch
+from sdk.variants import planned_variants
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
+SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
+
+
+@dataclass(frozen=True)
+class CountOptions:
+    """How photos are counted."""
+
+    max_side: int | None = None  # pixels; larger photos are shrunk to it, which changes counts; None: never
+    tile: int = 2048  # pixels, each way, that the engine sees at once; larger frames go in tiles, to the same count
+
+    def __post_init__(self) -> None:
+        if self.max_side is not None and self.max_side < 1:
+            raise ConfigError(f"max_side is {self.max_side}, expected 1 pixel or more", hint="leave it out to keep sizes")
+        if self.tile < 1:
+            raise ConfigError(f"tile is {self.tile}, expected 1 pixel or more", hint="2048 fits most machines")
+
+
+class CrowdCounter:
+    """Counts the people in photos.
+
+    package: a model package (`NAME.skt`); the one that ships with the SDK if absent. device, backend, precision: "auto"
+    lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
+    anything named is kept to or refused. threads: of a CPU engine, all cores if absent.
+
+    Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
+    """
+
+    def __init__(
+        self,
+        package: str | os.PathLike[str] | None = None,
+        *,
+        device: str = "auto",
+        backend: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+        options: CountOptions | None = None,
+    ) -> None:
+        self.options = options or CountOptions()
+        with Package.open(DEFAULT_PACKAGE if package is None else package) as opened:
+            self.manifest = opened.manifest
+            request = Request(device=device, backend=backend, precision=precision)
+            self._plan = plan(planned_variants(self.manifest), probe(), request)
+            self._backend = open_backend(self._plan, opened, threads)
+
+    def count(self, photo: Photo) -> CountResult:
+        """People in one photo: a path, the bytes of an image file, or a uint8 array (h, w, 3) BGR.
+
+        Raises InputError for what is no photo, InferenceError when the engine fails or this counter is closed.
+        """
+        watch = Stopwatch()
+        image = decode(photo)
+        decode_ms = 0.0 if isinstance(photo, np.ndarray) else watch.lap_ms()
+        frame = shrink(image, self.options.max_side)
+        density, tiles = self.density(frame.image)
+        timings = Timings(decode_ms, watch.lap_ms(), 1000 * watch.seconds())
+        return CountResult(
+            count=float(density.sum(dtype=np.float64)),
+            density=density,
+            stride=self.manifest.output.stride,
+            scale=frame.scale,
+            tiles=tiles,
+            backend=self._backend.info(),
+            timings=timings,
+            warnings=self._warnings(image, frame),
+            photo=image,
+        )
+
+    def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:
+        """The results of many photos, in their order; the first bad photo raises."""
+        return [self.count(photo) for photo in photos]
+
+    def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
+        """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
+        multiple, stride = self.manifest.input.multiple, self.manifest.output.stride
+        padded = pad_to_multiple(image, multiple)
+        height, width = padded.shape[:2]
+        halo = -(-self.manifest.receptive_halo // multiple) * multiple
+        tiles = plan_tiles(height, width, side=self.options.tile, halo=halo, multiple=multiple)
+        whole = np.empty((height // stride, width // stride), np.float32)
+        for tile in tiles:
+            self._run_tile(padded, tile, whole)
+        return photo_cells(whole, image.shape[0], image.shape[1], stride), len(tiles)
+
+    def info(self) -> BackendInfo:
+        """What really loaded: engine, device, precision, threads, and notes on fallbacks."""
+        return self._backend.info()
+
+    def explain(self) -> Plan:
+        """Which variants could run here, best first, and why the others will not."""
+        return self._plan
+
+    def close(self) -> None:
+        """Let go of the engine; a second call does nothing."""
+        self._backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run_tile(self, padded: Image, tile: Tile, whole: NDArray[np.float32]) -> None:
+        rows, columns, stride = tile.rows, tile.columns, self.manifest.output.stride
+        batch = padded[None, rows.low : rows.high, columns.low : columns.high]
+        answer = self._backend.run(batch).density[0]
+        top, left = (rows.start - rows.low) // stride, (columns.start - columns.low) // stride
+        height, width = (rows.stop - rows.start) // stride, (columns.stop - columns.start) // stride
+        part = answer[top : top + height, left : left + width]
+        whole[rows.start // stride : rows.stop // stride, columns.start // stride : columns.stop // stride] = part
+
+    def _warnings(self, image: Image, frame: Frame) -> tuple[str, ...]:
+        height, width = image.shape[:2]
+        notes = list(self._backend.info().notes)
+        if min(height, width) < SMALLEST_SIDE:
+            notes.append(f"the photo is {width} x {height} pixels; below {SMALLEST_SIDE} counts mean little")
+        if frame.scale != 1.0:
+            notes.append(f"the photo was shrunk by {frame.scale:.3f} (max_side), which changes counts")
+        return tuple(notes)
+
+
+def open_backend(chosen: Plan, package: Package, threads: int | None) -> Backend:
+    """The best planned backend that loads."""
+    options = LoadOptions(threads=threads, cache_dir=cache_folder())
+    backend, _ = open_first(chosen, lambda variant: package.read(variant.id), options)
+    return backend

@@ -1,0 +1,59 @@
+"""What a count is: the number, where the people are, and how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from runtimes import BackendInfo
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds that a count took."""
+
+    decode_ms: float  # from the file or bytes to pixels; 0 for an array
+    engine_ms: float  # padding, tiles and the engine
+    total_ms: float
+
+
+@dataclass(frozen=True, eq=False)
+class CountResult:
+    """People in one photo."""
+
+    count: float  # the sum of `density`; a photo of n people should give about n
+    density: NDArray[np.float32]  # (ceil(h/stride), ceil(w/stride)), people per cell of the counted frame, never negative
+    stride: int  # pixels of the counted frame that a cell covers, each way
+    scale: float  # counted frame beside the photo: 1.0 unless `max_side` shrank it
+    tiles: int  # in how many pieces the engine saw it
+    backend: BackendInfo  # what really ran
+    timings: Timings
+    warnings: tuple[str, ...]  # reasons to trust this count less
+    photo: NDArray[np.uint8] = field(repr=False)  # (h, w, 3) BGR, upright
+
+    def overlay(self) -> NDArray[np.uint8]:
+        """The photo with a heat map of the people and the count: (h, w, 3) uint8 BGR."""
+        from sdk.overlay import draw_overlay
+
+        return draw_overlay(self.photo, self.density, self.count)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the arrays, as plain values."""
+        height, width = self.photo.shape[:2]
+        return {
+            "count": round(self.count, 3),
+            "width": width,
+            "height": height,
+            "scale": self.scale,
+            "tiles": self.tiles,
+            "engine": self.backend.engine,
+            "device": self.backend.device,
+            "precision": self.backend.precision,
+            "variant": self.backend.variant,
+            "ms": round(self.timings.total_ms, 2),
+            "warnings": list(self.warnings),
+        }

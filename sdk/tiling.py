@@ -1,0 +1,54 @@
+"""Large frames in tiles whose counts add up to the whole frame's, exactly.
+
+Each tile is run with a halo of at least the network's receptive radius around the cells that it answers for, so each
+of those cells sees what it would have seen in the whole frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sdk.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Span:
+    """A tile along one side, in pixels: it owns `start` to `stop`, and is run from `low` to `high`."""
+
+    start: int
+    stop: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A rectangle of the padded frame."""
+
+    rows: Span
+    columns: Span
+
+
+def plan_tiles(height: int, width: int, *, side: int, halo: int, multiple: int) -> list[Tile]:
+    """Tiles that own each pixel of a padded frame once, none run on more than `side` pixels each way.
+
+    height, width and halo are multiples of `multiple`. A frame that fits is one tile. Raises ConfigError when `side`
+    leaves no room between two halos.
+    """
+    rows = spans(height, side=side, halo=halo, multiple=multiple)
+    columns = spans(width, side=side, halo=halo, multiple=multiple)
+    return [Tile(row, column) for row in rows for column in columns]
+
+
+def spans(length: int, *, side: int, halo: int, multiple: int) -> list[Span]:
+    """The tiles along one side of `length` pixels, as equal as multiples allow."""
+    if length <= side:
+        return [Span(0, length, 0, length)]
+    room = (side - 2 * halo) // multiple * multiple
+    if room < multiple:
+        needed = 2 * halo + multiple
+        raise ConfigError(f"tile side is {side} pixels, but this model needs at least {needed}", hint="raise tile")
+    pieces = -(-length // room)
+    own = -(-length // (pieces * multiple)) * multiple
+    starts = range(0, length, own)
+    return [Span(s, min(s + own, length), max(0, s - halo), min(length, min(s + own, length) + halo)) for s in starts]

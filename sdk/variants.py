@@ -1,0 +1,39 @@
+"""A package's variants as the planner wants them."""
+
+from __future__ import annotations
+
+import re
+
+from runtimes import Variant
+from sdk.manifest import Manifest, VariantEntry
+
+
+def planned_variants(manifest: Manifest) -> list[Variant]:
+    """Every variant of the package."""
+    return [planned_variant(manifest, entry) for entry in manifest.variants]
+
+
+def planned_variant(manifest: Manifest, entry: VariantEntry) -> Variant:
+    """One variant: its format, precision, opset, gate and engine versions, and the model's grid."""
+    return Variant(
+        entry.id,
+        entry.format,
+        entry.precision,
+        opset=entry.opset,
+        gate_passed=gate_passed(entry),
+        requires=tuple((engine, lowest(spec)) for engine, spec in sorted(entry.requires.items())),
+        stride=manifest.output.stride,
+        multiple=manifest.input.multiple,
+    )
+
+
+def gate_passed(entry: VariantEntry) -> bool | None:
+    """Whether the accuracy gate passed; None where it never ran."""
+    status = "none" if entry.gate is None else entry.gate["status"]
+    return {"passed": True, "ungated": False}.get(status)
+
+
+def lowest(spec: str) -> str:
+    """The version after >= in a specifier such as ">=1.17,<2"; "0" where there is none."""
+    found = re.search(r">=\s*([0-9.]+)", spec)
+    return found.group(1) if found else "0"
