@@ -11,7 +11,7 @@ from sdk.errors import ConfigError, InputError
 def read_mat(path: Path) -> dict[str, Any]:
     """A MATLAB file's variables by name."""
     try:
-        from scipy.io import loadmat  # type: ignore[import-untyped]
+        from scipy.io import loadmat
     except ImportError as error:
         raise ConfigError(f"reading {path} needs SciPy", hint="pip install 'skt-edge[train]'") from error
     if not path.is_file():
@@ -23,7 +23,7 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read label {path}: {reason}", hint="expected a MATLAB 5 to 7.2 file") from error
 
 
-def read_mat_key(path: Path, key: str) -> Any:
+def read_mat_key(path: Path, key: str) -> Any:  # noqa: ANN401 - MATLAB nests anything in anything
     """One variable of a MATLAB file."""
     variables = read_mat(path)
     if key not in variables:

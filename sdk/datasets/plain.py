@@ -19,7 +19,7 @@ EXPECTED_CSV = "the header photo,x,y and a row for each head"
 EXPECTED_JSON = '{"photo.jpg": [[x, y], ...]}'
 
 
-def own_points(root: Path, part: str, split: str) -> Iterator[Sample]:
+def own_points(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """A CSV or JSON file; in a folder `SPLIT.csv`, `SPLIT.json`, or `points.csv`, `points.json` for every split."""
     label = _label_file(root, split)
     rows = _read_json(label) if label.suffix.lower() == ".json" else _read_csv(label)

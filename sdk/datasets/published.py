@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,33 +37,33 @@ def shanghaitech(root: Path, part: str, split: str) -> Iterator[Sample]:
     yield from _pairs(photos, labels, "GT_{}.mat", _shanghaitech_points)
 
 
-def beijing_brt(root: Path, part: str, split: str) -> Iterator[Sample]:
+def beijing_brt(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """Beijing BRT (Ding et al., 2018): `[split/]frame/*.jpg`, `[split/]ground_truth/*.mat` with `loc`."""
     folder = existing_folder(root / split, root)
     photos, labels = existing_folder(folder / "frame"), existing_folder(folder / "ground_truth")
     yield from _pairs(photos_in(photos), labels, "{}.mat", lambda label: read_mat_key(label, "loc"))
 
 
-def ucf_cc_50(root: Path, part: str, split: str) -> Iterator[Sample]:
+def ucf_cc_50(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """UCF_CC_50 (Idrees et al., CVPR 2013): `n.jpg`, `n_ann.mat` with `annPoints`."""
     folder = existing_folder(root / split, root)
     yield from _pairs(photos_in(folder), folder, "{}_ann.mat", _ann_points)
 
 
-def ucf_qnrf(root: Path, part: str, split: str) -> Iterator[Sample]:
+def ucf_qnrf(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """UCF-QNRF (Idrees et al., ECCV 2018): `{Train,Test}/img_n.jpg`, `img_n_ann.mat` with `annPoints`."""
     folder = existing_folder(root / split.capitalize(), root / split)
     yield from _pairs(photos_in(folder), folder, "{}_ann.mat", _ann_points)
 
 
-def jhu_crowd(root: Path, part: str, split: str) -> Iterator[Sample]:
+def jhu_crowd(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """JHU-CROWD++ (Sindagi et al., PAMI 2020): `{train,val,test}/{images/n.jpg,gt/n.txt}`."""
     folder = existing_folder(root / split)
     photos, labels = photos_in(existing_folder(folder / "images")), existing_folder(folder / "gt")
     yield from _pairs(photos, labels, "{}.txt", _jhu_points)
 
 
-def nwpu_crowd(root: Path, part: str, split: str) -> Iterator[Sample]:
+def nwpu_crowd(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """NWPU-Crowd (Wang et al., PAMI 2020): `images/n.jpg`, `jsons/n.json` or `mats/n.mat`, `{train,val,test}.txt`."""
     listing = existing_folder(root) / f"{split}.txt"
     if not listing.is_file():
@@ -80,7 +79,7 @@ def nwpu_crowd(root: Path, part: str, split: str) -> Iterator[Sample]:
         yield published_sample(photo, _nwpu_points(root, name))
 
 
-def _pairs(photos: list[Path], labels: Path, pattern: str, read: Callable[[Path], Any]) -> Iterator[Sample]:
+def _pairs(photos: list[Path], labels: Path, pattern: str, read: Callable[[Path], object]) -> Iterator[Sample]:
     """Each photo with what `read` finds in its label file; the pattern is the label's name for a photo's."""
     expected = [labels / pattern.format(photo.stem) for photo in photos]
     check_pairs(photos, expected, labels.glob(pattern.format("*")))
@@ -88,11 +87,11 @@ def _pairs(photos: list[Path], labels: Path, pattern: str, read: Callable[[Path]
         yield published_sample(photo, checked_points(read(label), label))
 
 
-def _ann_points(label: Path) -> Any:
+def _ann_points(label: Path) -> object:
     return read_mat_key(label, "annPoints")
 
 
-def _shanghaitech_points(label: Path) -> Any:
+def _shanghaitech_points(label: Path) -> object:
     """The points in MATLAB's nest of cells and structs, beside the number of people that it states."""
     info = read_mat_key(label, "image_info")
     try:
@@ -117,7 +116,7 @@ def _nwpu_points(root: Path, name: str) -> NDArray[np.float64]:
     raise InputError(f"photo {name} has no label {label}", hint="test labels are not published: use val")
 
 
-def _jhu_points(label: Path) -> Any:
+def _jhu_points(label: Path) -> object:
     """Columns x and y of a text file that holds x, y, width, height, occlusion, blur of each head.
 
     An empty file is a photo without people, unless the part's `image_labels.txt` counts some.

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sdk.datasets.size import stored_size
 from sdk.errors import InputError
-
-PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
+from sdk.frame import PHOTO_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +44,8 @@ def photos_in(folder: Path) -> list[Path]:
     """Every photo of a folder in natural order; two photos of one name are refused, as is a folder without any."""
     found = [path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file()]
     if not found:
-        raise InputError(f"no photo in {folder}", hint=f"expected files that end with {', '.join(PHOTO_SUFFIXES)}")
+        endings = ", ".join(sorted(PHOTO_SUFFIXES))
+        raise InputError(f"no photo in {folder}", hint=f"expected files that end with {endings}")
     photos = sorted(found, key=lambda path: natural(path.name))
     check_unique([photo.stem for photo in photos], folder)
     return photos
@@ -71,7 +70,7 @@ def check_pairs(photos: Sequence[Path], expected: Sequence[Path], labels: Iterab
         raise InputError(f"label {label} has no photo", hint="is the set unpacked whole?")
 
 
-def checked_points(values: Any, label: Path) -> NDArray[np.float64]:
+def checked_points(values: object, label: Path) -> NDArray[np.float64]:
     """Head points (n, 2) from what a label file holds; refuses other shapes and numbers that are not finite."""
     try:
         points = np.asarray(values, np.float64)
