@@ -4,6 +4,7 @@ from runtimes.base import Backend, BackendInfo, FakeBackend, LoadOptions, Output
 from runtimes.environment import Engine, Environment
 from runtimes.load import Attempt, load, open_first
 from runtimes.plan import Candidate, Discard, Plan, Request, Variant, plan
+from runtimes.probe import probe
 
 __all__ = [
     "Attempt",
@@ -22,4 +23,5 @@ __all__ = [
     "load",
     "open_first",
     "plan",
+    "probe",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,8 @@ Batch = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True)
+class Output:
     """What a model answers for a batch of n photos."""
 
     density: Floats  # (n, h/stride, w/stride) float32, people per cell

@@ -45,9 +45,8 @@ def cpu_flags(cpuinfo: str | None = None) -> tuple[str, ...]:
 
 def cores() -> int:
     """Physical cores that this process may use: no more than its affinity and its container's quota allow."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = (allowed, physical_cores() or allowed, quota_cores() or allowed)
-    return max(1, min(limits))
+    allowed = _allowed_cores()
+    return min(allowed, physical_cores() or allowed, quota_cores() or allowed)
 
 
 def physical_cores(cpuinfo: str | None = None) -> int | None:
@@ -67,6 +66,13 @@ def quota_cores(quota: str | None = None) -> int | None:
     if len(words) != 2 or not all(word.isdigit() for word in words):
         return None
     return math.ceil(int(words[0]) / int(words[1]))
+
+
+def _allowed_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no such call
+        return os.cpu_count() or 1
 
 
 def _fields(cpuinfo: str | None) -> list[tuple[str, str]]:

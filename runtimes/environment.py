@@ -51,10 +51,11 @@ class Environment:
         """The environment that `to_json` wrote; an unknown or missing field is a `ConfigError`."""
         try:
             engines = tuple(_tupled(Engine, engine) for engine in values["engines"])
-            return _tupled(cls, {**values, "engines": engines})
+            stored: Environment = _tupled(cls, {**values, "engines": engines})
         except (KeyError, TypeError) as error:
             message = f"this is not a stored environment: {error}"
             raise ConfigError(message, hint="store one with skt-doctor --json") from error
+        return stored
 
 
 def _tupled(kind: Any, values: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.base import Backend, LoadOptions
 from runtimes.errors import BackendError, SktError
+from runtimes.tables import AUTO, READS
 
 if TYPE_CHECKING:
     from runtimes.plan import Candidate, Plan, Variant
@@ -79,14 +80,17 @@ def _all_failed(attempts: list[Attempt]) -> BackendError:
 
 
 def _nothing_to_try(chosen: Plan) -> BackendError:
-    reasons = [f"{item.variant.id} on {item.engine} {item.device}".strip() for item in chosen.discarded]
-    told = [f"{what}: {item.reason}" for what, item in zip(reasons, chosen.discarded, strict=True)]
     asked = chosen.request
-    message = f"nothing can run device {asked.device}, backend {asked.backend}, precision {asked.precision} here"
-    return BackendError(message, hint=_best_fix(chosen) or "see skt-doctor", discarded=told)
+    message = f"nothing here can run device {asked.device}, backend {asked.backend}, precision {asked.precision}"
+    told = [f"{item.variant.id} on {item.engine} {item.device}: {item.reason}" for item in chosen.discarded]
+    return BackendError(message, hint=_nearest_fix(chosen), discarded=told)
 
 
-def _best_fix(chosen: Plan) -> str:
-    """The fix for what came closest: a variant that its engine reads, discarded late."""
-    fixes = [item for item in chosen.discarded if "reads" not in item.reason]
-    return f"{fixes[0].variant.id} on {fixes[0].engine}: {fixes[0].reason}; {fixes[0].fix}" if fixes else ""
+def _nearest_fix(chosen: Plan) -> str:
+    """The reason and the fix for the engine that was asked for, or else for the first that reads its variant."""
+    for item in chosen.discarded:
+        if chosen.request.backend == item.engine or (
+            chosen.request.backend == AUTO and READS[item.engine] == item.variant.format
+        ):
+            return f"{item.variant.id} on {item.engine}: {item.reason}; {item.fix}"
+    return "see skt-doctor"

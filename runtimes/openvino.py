@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -27,7 +29,7 @@ class OpenVinoBackend(Backend):
     def __init__(self, candidate: Candidate, files: Mapping[str, bytes], options: LoadOptions) -> None:
         engine = import_engine("openvino")
         model = [read_file(files, name, candidate.variant.id) for name in ("model.xml", "model.bin")]
-        core = engine.Core()
+        core, options = engine.Core(), _with_usable_cache(options)
         compiled = _compile(core, model, candidate, options)
         check_contract(candidate, _names(compiled.inputs), _names(compiled.outputs))
         info = _info(core, compiled, candidate, options)
@@ -41,6 +43,19 @@ class OpenVinoBackend(Backend):
 
     def _release(self) -> None:
         self._request = None
+
+
+def _with_usable_cache(options: LoadOptions) -> LoadOptions:
+    """The same without a cache where its folder cannot be written to: a slower start, and a note, but no failure."""
+    if options.cache_dir is None:
+        return options
+    try:
+        options.cache_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.cache_dir).close()
+    except OSError as error:
+        note = f"compiled models are not cached: {error}"
+        return replace(options, cache_dir=None, notes=(*options.notes, note))
+    return options
 
 
 def device_name(device: str) -> str:
@@ -82,7 +97,7 @@ def _info(core: Any, compiled: Any, candidate: Candidate, options: LoadOptions) 
         agree("precision", HINTS[candidate.precision], _type_name(compiled, "INFERENCE_PRECISION_HINT"), candidate)
     return BackendInfo(
         engine="openvino",
-        engine_version=core.get_versions(name)[name].build_number,
+        engine_version=core.get_versions(name)[name].build_number.split("-")[0],
         device=candidate.device,
         device_name=str(core.get_property(name, "FULL_DEVICE_NAME")).strip(),
         precision=candidate.precision,

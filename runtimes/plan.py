@@ -2,58 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
 from runtimes.environment import Engine, Environment
 from runtimes.errors import ConfigError
-
-AUTO = "auto"
-PRECISIONS = ("fp32", "fp16", "int8")
-READS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "torch"}  # engine: format
-DEVICES = ("cpu", "cuda", "intel:gpu", "intel:npu")
-ALIASES = {"gpu": ("cuda", "intel:gpu"), "npu": ("intel:npu",)}  # what a request may say for short
-
-# Best first: architecture ("*" for any), engine, device, stored precision. The CPU rows of x86_64 are in the order of
-# latency measured on a CPU with VNNI. The others follow vendors' documents and wait for a measurement on the device.
-RANKS = (
-    ("*", "tensorrt", "cuda", "fp16"),
-    ("*", "tensorrt", "cuda", "int8"),
-    ("*", "tensorrt", "cuda", "fp32"),
-    ("*", "onnxruntime", "cuda", "fp16"),
-    ("*", "onnxruntime", "cuda", "fp32"),
-    ("*", "torch", "cuda", "fp16"),
-    ("*", "torch", "cuda", "fp32"),
-    ("*", "openvino", "intel:gpu", "int8"),
-    ("*", "openvino", "intel:gpu", "fp16"),
-    ("*", "openvino", "intel:gpu", "fp32"),
-    ("x86_64", "openvino", "cpu", "int8"),
-    ("x86_64", "onnxruntime", "cpu", "int8"),
-    ("x86_64", "openvino", "cpu", "fp32"),
-    ("x86_64", "openvino", "cpu", "fp16"),
-    ("x86_64", "onnxruntime", "cpu", "fp32"),
-    ("x86_64", "onnxruntime", "cpu", "fp16"),
-    ("arm64", "onnxruntime", "cpu", "int8"),
-    ("arm64", "onnxruntime", "cpu", "fp32"),
-    ("arm64", "openvino", "cpu", "int8"),
-    ("arm64", "openvino", "cpu", "fp32"),
-    ("arm64", "openvino", "cpu", "fp16"),
-    ("arm64", "onnxruntime", "cpu", "fp16"),
-    ("*", "openvino", "intel:npu", "int8"),
-    ("*", "openvino", "intel:npu", "fp16"),
-    ("*", "openvino", "intel:npu", "fp32"),
-)
-
-# The lowest engine version that reads an ONNX opset; an opset that is not here is left for the engine to judge.
-OPSETS = {
-    ("onnxruntime", 19): "1.15",
-    ("onnxruntime", 20): "1.17",
-    ("onnxruntime", 21): "1.18",
-    ("tensorrt", 20): "10.0",
-    ("tensorrt", 21): "10.13",
-    ("tensorrt", 22): "10.13",
-}
+from runtimes.tables import ALIASES, AUTO, DEVICES, OPSETS, PRECISIONS, RANKS, READS
 
 
 @dataclass(frozen=True)
@@ -158,12 +114,12 @@ def _refusal(
 ) -> Refusal | None:
     """Why a variant will not run: the first reason that holds, from what cannot change to what the request says."""
     checks = (
-        _unreadable(variant, engine),
         _unusable(engine),
+        _unreadable(variant, engine),
         _too_old(variant, engine),
         _needs_fixed_sides(variant, device),
         _not_asked_for(variant, engine.name, device, request),
-        _not_proven(variant, device, environment, request),
+        _not_proven(variant, engine.name, device, environment, request),
     )
     return next((refusal for refusal in checks if refusal), None)
 
@@ -203,17 +159,27 @@ def _not_asked_for(variant: Variant, engine: str, device: str, request: Request)
     return None
 
 
-def _not_proven(variant: Variant, device: str, environment: Environment, request: Request) -> Refusal | None:
-    """Int8 may count differently, so auto takes it only when that was checked; by name, the user takes it on."""
+def _not_proven(
+    variant: Variant, engine: str, device: str, environment: Environment, request: Request
+) -> Refusal | None:
+    """Int8 may count differently, so auto takes it only where that was checked; by name, the user takes it on."""
     if variant.precision != "int8" or request.precision == "int8":
         return None
-    ask = "ask for precision int8 and check it with skt-eval"
-    if variant.gate_passed is not True:
-        ran = "was never run" if variant.gate_passed is None else "failed"
-        return f"its accuracy gate {ran}", ask
-    if device == "cpu" and environment.arch == "x86_64" and "vnni" not in environment.cpu_flags:
-        return "int8 sums can saturate on a CPU without VNNI, which changes counts", ask
-    return None
+    doubt = _gate_doubt(variant) or (_cpu_doubt(variant, engine, environment) if device == "cpu" else "")
+    return (doubt, "ask for precision int8 and check it with skt-eval") if doubt else None
+
+
+def _gate_doubt(variant: Variant) -> str:
+    return {True: "", False: "its accuracy gate failed", None: "its accuracy gate was never run"}[variant.gate_passed]
+
+
+def _cpu_doubt(variant: Variant, engine: str, environment: Environment) -> str:
+    flags = environment.cpu_flags
+    if environment.arch == "x86_64" and "vnni" not in flags:
+        return "int8 sums can saturate on a CPU without VNNI, which changes counts"
+    if engine == "openvino" and "amx" in flags and not variant.fixed_sides:
+        return "OpenVINO is reported to crash on int8 with free photo sides on a CPU with AMX (openvino issue 37577)"
+    return ""
 
 
 def _rank(candidate: Candidate, arch: str) -> int:
@@ -233,8 +199,8 @@ def _kind(device: str) -> str:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """The leading numbers of a version: 1.23.2 and 2026.4.1-22982-release become (1, 23, 2) and (2026, 4, 1)."""
-    parts: Iterator[str] = iter(version.split("-")[0].split("+")[0].split("."))
-    return tuple(int(part) for part in parts if part.isdigit())
+    leading = re.match(r"[\d.]*", version)
+    return tuple(int(part) for part in leading.group().split(".") if part) if leading else ()
 
 
 def _known(what: str, value: str, known: tuple[str, ...]) -> None:

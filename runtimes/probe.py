@@ -1,0 +1,138 @@
+"""What this machine has. Each engine is asked by itself, and none of them can make the others fail."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import platform
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from runtimes.base import first_line
+from runtimes.cpu import architecture, cores, cpu_flags, cpu_name
+from runtimes.cuda import Cuda, cuda
+from runtimes.environment import Engine, Environment
+from runtimes.load import BACKENDS
+
+TEGRA_RELEASE = Path("/etc/nv_tegra_release")
+BOARD = Path("/proc/device-tree/model")
+ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")  # one import name
+
+
+def probe() -> Environment:
+    """Look at this machine. Never raises; what cannot be found out is left empty or said in an engine's reason."""
+    driver = cuda()
+    return Environment(
+        os=platform.system().lower(),
+        arch=architecture(),
+        python=platform.python_version(),
+        cpu=cpu_name(),
+        cpu_flags=cpu_flags(),
+        cores=cores(),
+        engines=(_onnxruntime(), _openvino(), _of_nvidia("tensorrt", driver), _of_nvidia("torch", driver)),
+        gpus=driver.gpus,
+        cuda_driver=driver.version,
+        jetson=jetson(_read(TEGRA_RELEASE), _read(BOARD)),
+        warnings=clashes(_installed()),
+    )
+
+
+def jetson(release: str, board: str) -> str:
+    """The board and its L4T release, from the texts of NVIDIA's two files; empty without them.
+
+    >>> jetson("# R36 (release), REVISION: 4.3, GCID: 1", "NVIDIA Jetson Orin Nano")
+    'NVIDIA Jetson Orin Nano, L4T 36.4.3'
+    """
+    if not release.startswith("# R"):
+        return ""
+    fields = release.removeprefix("# R").replace("REVISION:", "").split(",")
+    return f"{board.strip() or 'Jetson'}, L4T {fields[0].split()[0]}.{fields[1].strip() if fields[1:] else '?'}"
+
+
+def clashes(installed: Collection[str]) -> tuple[str, ...]:
+    """Installations that break each other: several packages of ONNX Runtime share one folder."""
+    found = [name for name in ONNXRUNTIMES if name in installed]
+    if len(found) < 2:
+        return ()
+    return (f"{' and '.join(found)} overwrite each other: pip uninstall {' '.join(found)}, then install one of them",)
+
+
+def _onnxruntime() -> Engine:
+    return _asked("onnxruntime", lambda engine: [_ort_device(name) for name in engine.get_available_providers()])
+
+
+def _openvino() -> Engine:
+    return _asked("openvino", lambda engine: [_openvino_device(name) for name in engine.Core().available_devices])
+
+
+def _ort_device(provider: str) -> str:
+    """Our word for a provider; this release runs the CPU's only."""
+    return "cpu" if provider == "CPUExecutionProvider" else ""
+
+
+def _openvino_device(name: str) -> str:
+    """CPU is cpu, GPU.1 is intel:gpu.1, NPU is intel:npu."""
+    return "cpu" if name == "CPU" else f"intel:{name.lower()}"
+
+
+def _asked(name: str, devices: Callable[..., list[str]]) -> Engine:
+    """Import an engine and ask for its devices; anything that it raises becomes the reason why it is not usable."""
+    if not _found(name):
+        return _absent(name)
+    try:
+        engine = importlib.import_module(name)
+        version, found = str(engine.__version__).split("-")[0], tuple(filter(None, devices(engine)))
+    except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
+        reason = f"{name} does not work: {first_line(error)}"
+        return Engine(name, _version(name), reason=reason, fix=f"pip install --force-reinstall {name}")
+    reason = "" if found else f"{name} finds no device"
+    return Engine(name, version, usable=bool(found), devices=found, reason=reason)
+
+
+def _of_nvidia(name: str, driver: Cuda) -> Engine:
+    """An engine for NVIDIA GPUs, judged without importing it."""
+    if not _found(name):
+        return _absent(name)
+    version = _version(name)
+    if not driver.version:
+        return Engine(name, version, reason=driver.problem, fix="install NVIDIA's driver, or use device cpu")
+    devices = tuple(f"cuda:{at}" for at in range(len(driver.gpus)))
+    if name not in BACKENDS:
+        reason = f"this release has no backend for {name}; it has {', '.join(BACKENDS)}"
+        return Engine(name, version, devices=devices, reason=reason, fix="use device cpu or auto")
+    return Engine(name, version, usable=bool(devices), devices=devices, reason="" if devices else "no NVIDIA GPU")
+
+
+def _absent(name: str) -> Engine:
+    if name not in BACKENDS:
+        reason = f"{name} is not installed, and this release has no backend for it"
+        return Engine(name, reason=reason, fix="use device cpu or auto")
+    return Engine(name, reason=f"{name} is not installed", fix=f"pip install {name}")
+
+
+def _found(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _installed() -> set[str]:
+    """The names of all installed distributions, as pip writes them."""
+    names = (found.metadata["Name"] for found in importlib.metadata.distributions())
+    return {name.lower().replace("_", "-") for name in names if name}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
