@@ -67,9 +67,11 @@ class FolderArchive(Archive):
         return names
 
     def size(self, name: str) -> int:
+        """Bytes of a plain file."""
         return self._stat(name).st_size
 
     def read(self, name: str, limit: int) -> bytes:
+        """A plain file's first `limit` bytes at most."""
         self._stat(name)
         try:
             with (self._path / name).open("rb") as stream:
@@ -78,7 +80,7 @@ class FolderArchive(Archive):
             raise FileMissing(f"cannot read {name} in package {self._path}: {error.strerror}") from error
 
     def close(self) -> None:
-        pass
+        """Nothing is held open."""
 
     def _stat(self, name: str) -> os.stat_result:
         """Of a plain file, reached by plain folders."""
@@ -95,7 +97,7 @@ class FolderArchive(Archive):
 
 
 class ZipArchive(Archive):
-    """A package as a zip of that folder. It stays open, so that all is read from the same file even if it is replaced."""
+    """A package as a zip of that folder. It stays open, so that all comes from one file even when that is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -110,12 +112,15 @@ class ZipArchive(Archive):
             raise
 
     def names(self) -> list[str]:
+        """Every file, sorted; unsafe names, links and twins were refused on opening."""
         return sorted(self._entries)
 
     def size(self, name: str) -> int:
+        """Bytes after unpacking, as the zip states them; no more are ever unpacked."""
         return self._entry(name).file_size
 
     def read(self, name: str, limit: int) -> bytes:
+        """A file's first `limit` bytes at most."""
         if self._zip.fp is None:
             raise ArtifactError(f"cannot read {name}: package {self._path} is closed")
         try:
@@ -125,6 +130,7 @@ class ZipArchive(Archive):
             raise ChecksumMismatch(f"{name} in package {self._path} is damaged: {error}") from error
 
     def close(self) -> None:
+        """Let go of the zip."""
         self._zip.close()
 
     def _entry(self, name: str) -> zipfile.ZipInfo:

@@ -15,6 +15,7 @@ SCHEMA = "skt/1"
 MANIFEST_NAME = "manifest.json"
 MAX_FILE_BYTES = 512 * 2**20  # of one file; the largest of our networks has 86 MB of weights
 MAX_PACKAGE_BYTES = 4 * MAX_FILE_BYTES  # of all files together
+FIXED_INPUT = {"layout": "NHWC", "dtype": "uint8", "colour": "BGR", "normalisation": "in_graph"}  # of schema skt/1
 PRECISIONS = ("fp32", "fp16", "int8")
 GATE_STATUSES = ("passed", "ungated", "none")
 
@@ -62,20 +63,19 @@ class InputSpec:
 
     multiple: int  # pixels; both sides are multiples of it
     name: str = "image"
-    layout: str = "NHWC"
-    dtype: str = "uint8"
-    colour: str = "BGR"
-    normalisation: str = "in_graph"
+    layout: str = FIXED_INPUT["layout"]
+    dtype: str = FIXED_INPUT["dtype"]
+    colour: str = FIXED_INPUT["colour"]
+    normalisation: str = FIXED_INPUT["normalisation"]
     max_side: int | None = None  # pixels; None when only memory limits it
 
     def __post_init__(self) -> None:
         _require(self.multiple >= 1, "input.multiple", self.multiple, "pixels, 1 or more")
         _require(bool(self.name), "input.name", self.name, "a name")
-        _require(self.layout == "NHWC", "input.layout", self.layout, "'NHWC'")
-        _require(self.dtype == "uint8", "input.dtype", self.dtype, "'uint8'")
-        _require(self.colour == "BGR", "input.colour", self.colour, "'BGR'")
-        _require(self.normalisation == "in_graph", "input.normalisation", self.normalisation, "'in_graph'")
-        _require(self.max_side is None or self.max_side >= self.multiple, "input.max_side", self.max_side, "at least the multiple")
+        for key, only in FIXED_INPUT.items():
+            _require(getattr(self, key) == only, f"input.{key}", getattr(self, key), repr(only))
+        side = self.multiple if self.max_side is None else self.max_side
+        _require(side >= self.multiple, "input.max_side", side, f"at least the multiple, {self.multiple}")
 
 
 @dataclass(frozen=True)
