@@ -1,0 +1,96 @@
+"""`skt-doctor`: this machine's engines, and how a package would run here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sdk.commands.common import engine_options, friendly, json_option, print_json
+from sdk.errors import BackendError
+
+if TYPE_CHECKING:
+    from runtimes import Environment, Plan
+    from sdk.doctor import Diagnosis, Replay
+
+TICK, CROSS = "✓", "✗"
+
+
+@click.command()
+@click.argument("package", type=click.Path(path_type=Path), required=False)
+@json_option
+@engine_options
+@friendly
+def main(
+    package: Path | None, as_json: bool, device: str, backend: str, precision: str, threads: int | None
+) -> None:
+    """Say what this machine can run, and with PACKAGE ("default" for the shipped one) what would be chosen.
+
+    Replays the package's golden photo on every variant that may run here. Exit code 5 when no engine is usable or a
+    variant does not answer as it should.
+    """
+    from runtimes import Request
+    from sdk.counter import DEFAULT_PACKAGE
+    from sdk.doctor import diagnose
+
+    chosen = DEFAULT_PACKAGE if package == Path("default") else package
+    diagnosis = diagnose(chosen, Request(device=device, backend=backend, precision=precision))
+    if as_json:
+        print_json(diagnosis.to_json())
+    else:
+        show(diagnosis)
+    if not diagnosis.healthy:
+        sys.exit(BackendError.exit_code)
+
+
+def show(diagnosis: Diagnosis) -> None:
+    """The diagnosis in words."""
+    show_machine(diagnosis.environment)
+    click.echo(f"  cache     {diagnosis.cache or 'none: no folder can be written, so models compile at every start'}")
+    for warning in diagnosis.warnings:
+        click.echo(f"  {CROSS} {warning}")
+    if diagnosis.plan is not None:
+        click.echo(f"\npackage {diagnosis.package}")
+        show_plan(diagnosis.plan, diagnosis.replays)
+
+
+def show_machine(environment: Environment) -> None:
+    """The machine and its engines."""
+    click.echo(f"machine   {environment.os} {environment.arch}, Python {environment.python}")
+    flags = ", ".join(environment.cpu_flags) or "no extensions that matter"
+    click.echo(f"  cpu       {environment.cpu}, {environment.cores} cores ({flags})")
+    click.echo(f"  gpu       {', '.join(environment.gpus) or 'no CUDA device'}")
+    if environment.jetson:
+        click.echo(f"  jetson    {environment.jetson}")
+    for engine in environment.engines:
+        if engine.usable:
+            click.echo(f"  {TICK} {engine.name} {engine.version}: {', '.join(engine.devices)}")
+        else:
+            fix = f" -> {engine.fix}" if engine.fix else ""
+            click.echo(f"  {CROSS} {engine.name} {engine.version}".rstrip() + f": {engine.reason}{fix}")
+
+
+def show_plan(plan: Plan, replays: tuple[Replay, ...]) -> None:
+    """What would be chosen, how each candidate counted the golden photo, and why not the others."""
+    if not plan.candidates:
+        click.echo(f"  {CROSS} nothing in it can run here")
+    for place, replay in enumerate(replays):
+        click.echo(f"  {TICK if replay.ok else CROSS} {'chosen' if place == 0 else 'usable'}  {replayed(replay)}")
+    for discard in plan.discarded:
+        where = f"{discard.engine} {discard.device}".strip()
+        click.echo(f"  - {discard.variant.id} on {where}: {discard.reason} -> {discard.fix}")
+
+
+def replayed(replay: Replay) -> str:
+    """One candidate in a line."""
+    label = f"{replay.variant} on {replay.engine} {replay.device}"
+    if replay.counted is None or replay.ms is None:
+        return f"{label}: {replay.said}"
+    said = f" ({replay.said})" if replay.said else ""
+    return f"{label}: golden photo {replay.counted:.2f}, expected {replay.expected:.2f}, {replay.ms:.0f} ms{said}"
+
+
+if __name__ == "__main__":
+    main()
