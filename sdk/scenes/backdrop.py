@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sdk.scenes.camera import NEAREST, Camera
 from sdk.scenes.facade import Facade, draw_facade
@@ -24,23 +27,27 @@ def draw_sky(random: Random, camera: Camera, light: Light) -> Array:
     return np.asarray(sky + (linear(236, 238, 240) * bright * 1.1 - sky) * share, np.float32)
 
 
-def draw_wall(picture: Array, camera: Camera, light: Light, wall: Array, colour: Array) -> None:
-    """Put a facade on an upright wall: `wall` (2, 3) holds its lower ends (x, z) and their height, left to right."""
-    (x1, z1, top), (x2, z2, _) = wall
-    corners = camera.project([(x1, top, z1), (x2, top, z2), (x2, 0, z2), (x1, 0, z1)])
-    if corners[:, 2].min() <= NEAREST:
-        return
+def draw_wall(picture: Array, camera: Camera, light: Light, corners: Array, colour: Array) -> None:
+    """Put a wall's light (h, w, 3) where its `corners` (4, 3) are: picture x, y and depth, clockwise from the upper left."""
+    box = _box(camera, corners)
+    (left, top), (right, bottom) = box
     height, width = colour.shape[:2]
     flat = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-    warp = cv2.getPerspectiveTransform(flat, corners[:, :2].astype(np.float32))
-    size = (camera.width, camera.height)
-    normal = np.array([z1 - z2, 0, x2 - x1]) / np.hypot(x2 - x1, z2 - z1) * -1.0
-    lit = light_wall(colour, light, normal.astype(np.float32))
-    seen = cv2.warpPerspective(lit, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    mask = np.zeros((camera.height, camera.width), np.uint8)
-    cv2.fillConvexPoly(mask, np.round(np.clip(corners[:, :2], -30000, 30000)).astype(np.int32), 1)
-    depth = _wall_depth(camera, corners)
-    np.copyto(picture, light.air(np.asarray(seen, np.float32), depth), where=mask[..., None] > 0)
+    outline = (corners[:, :2] - box[0]).astype(np.float32)
+    warp = cv2.getPerspectiveTransform(flat, outline)
+    size = (right - left, bottom - top)
+    seen = cv2.warpPerspective(colour, warp, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    mask = np.zeros(size[::-1], np.uint8)
+    cv2.fillConvexPoly(mask, np.round(np.clip(outline, -30000, 30000)).astype(np.int32), 1)
+    depth = _wall_depth(corners, np.arange(left, right))
+    np.copyto(picture[top:bottom, left:right], light.air(np.asarray(seen, np.float32), depth), where=mask[..., None] > 0)
+
+
+def _box(camera: Camera, corners: Array) -> NDArray[np.int64]:
+    """(2, 2): the least and the largest x, y of a wall's part in the picture; empty if it is out of it."""
+    low = np.clip(np.floor(corners[:, :2].min(0)), 0, (camera.width, camera.height))
+    high = np.clip(np.ceil(corners[:, :2].max(0)) + 1, 0, (camera.width, camera.height))
+    return np.stack([low, high]).astype(np.int64)
 
 
 def light_wall(colour: Array, light: Light, normal: Array) -> Array:
@@ -50,24 +57,33 @@ def light_wall(colour: Array, light: Light, normal: Array) -> Array:
     return np.asarray(colour[..., :3] * received + colour[..., :3] * colour[..., 3:], np.float32)
 
 
-def _wall_depth(camera: Camera, corners: Array) -> Array:
-    """(1, w): the wall's depth in each column of pixels; 1 / depth is even across the picture."""
+def _wall_depth(corners: Array, columns: NDArray[np.int64]) -> Array:
+    """(1, w): the wall's depth in columns of pixels; 1 / depth is even across the picture."""
     left, right = corners[3], corners[2]
-    share = (np.arange(camera.width) - left[0]) / ((right[0] - left[0]) or 1.0)
+    share = (columns - left[0]) / ((right[0] - left[0]) or 1.0)
     inverse = 1 / left[2] + (1 / right[2] - 1 / left[2]) * np.clip(share, 0, 1)
     return np.asarray(1 / inverse, np.float32)[None, :]
 
 
 def draw_row(random: Random, picture: Array, camera: Camera, light: Light, ends: Array) -> None:
-    """A row of houses along the ground from `ends` (2, 2) x and z, left to right as seen."""
+    """A row of houses along the ground from `ends` (2, 2) x and z, left to right as seen; the far ones first."""
     start, stop = ends
     length = float(np.hypot(*(stop - start)))
+    normal = np.array([stop[1] - start[1], 0, start[0] - stop[0]], np.float32) / length
     done = 0.0
     while done < length - 4:
         width = min(float(random.uniform(9, 18)), length - done)
         first, last = (start + (stop - start) * (at / length) for at in (done, done + width))
-        top = float(random.uniform(10, 22))
-        facade = draw_facade(random, Facade(width, top, light.lamps))
-        wall = np.array([(*first, top), (*last, top)], np.float32)
-        draw_wall(picture, camera, light, wall, facade)
+        top = min(float(random.uniform(10, 22)), _highest(camera, min(first[1], last[1])))
+        corners = camera.project([(first[0], top, first[1]), (last[0], top, last[1]), (last[0], 0, last[1]), (first[0], 0, first[1])])
+        box = _box(camera, corners)
+        seed = int(random.integers(2**31))
+        if (box[1] > box[0]).all():
+            facade = draw_facade(np.random.default_rng(seed), Facade(width, top, light.lamps))
+            draw_wall(picture, camera, light, corners, light_wall(facade, light, normal))
         done += width
+
+
+def _highest(camera: Camera, z: float) -> float:
+    """How high a wall at z may be, in metres, before its top passes behind a camera that looks down."""
+    return camera.altitude + (z * math.cos(camera.tilt) - 2 * NEAREST) / max(math.sin(camera.tilt), 1e-3)

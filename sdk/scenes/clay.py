@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from sdk.scenes.camera import View
+from sdk.scenes.camera import Camera, View
 from sdk.scenes.light import Array, Light
 
 Paint = Callable[[Array], Array]  # places on a shape (h, w, 3), each within -1 to 1 -> colours, linear BGR
@@ -174,6 +174,16 @@ class Clay:
         np.copyto(self.colour[where], material.paint(places), where=shown[..., None])
         self.folds[where][shown] = material.folds
         self.glow[where][shown] = material.glow
+
+
+def open_window(camera: Camera, centre: tuple[float, float, float], half: float, tall: float) -> Clay | None:
+    """Clay for a thing `half` metres to each side of `centre` and `tall` up and down; None if it is out of the picture."""
+    view = camera.look_at(centre)
+    up = abs(float(view.axes[1, 1])) * tall + abs(float(view.axes[2, 1])) * half + 0.15
+    (u, v), scale = view.origin, view.scale
+    left, right = max(int(u - half * scale), 0), min(int(u + half * scale) + 1, camera.width)
+    top, bottom = max(int(v - up * scale), 0), min(int(v + up * scale) + 1, camera.height)
+    return Clay(view, left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
 def _plane(inverse: Array, x: Array, y: Array) -> Array:

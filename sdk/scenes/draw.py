@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from sdk.scenes.camera import Camera
 from sdk.scenes.clay import Clay
 from sdk.scenes.crowd import place_people, points_of
 from sdk.scenes.develop import develop
+from sdk.scenes.furnish import furnish
 from sdk.scenes.ground import light_ground
 from sdk.scenes.light import Array, Light, Random, noise
 from sdk.scenes.people import Person, build_person
+from sdk.scenes.props import KINDS, Prop, build_prop, casts_of, screens_of
 from sdk.scenes.shadows import Cast, cast_shadows
 from sdk.scenes.stage import Stage, paint_stage, set_stage
 from sdk.scenes.style import Scene, SceneStyle, check_request
@@ -31,8 +32,11 @@ def draw_scene(
     style = style or SceneStyle()
     stage = set_stage(_random(seed, "stage"), (width * FINER, height * FINER), style)
     groups = float(_random(seed, "groups").uniform(*style.groups))
-    crowd = place_people(_random(seed, "people"), stage.camera, stage.area, people, groups, ())
-    picture = _draw(seed, stage, crowd)
+    props = furnish(_random(seed, "furniture"), stage)
+    area = replace(stage.area, taken=tuple((prop.x, prop.z, KINDS[prop.kind].room) for prop in props))
+    screens = [screen for prop in props for screen in screens_of(prop, stage.camera)]
+    crowd = place_people(_random(seed, "people"), stage.camera, area, people, groups, screens)
+    picture = _draw(seed, stage, props, crowd)
     small = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.float32)
     photo = develop(_random(seed, "photo"), small, stage.light.exposure, style)
     return Scene(photo, points_of(crowd, stage.camera) / FINER)
@@ -48,18 +52,20 @@ def _random(seed: int, purpose: str) -> Random:
     return np.random.default_rng([seed, *purpose.encode()])
 
 
-def _draw(seed: int, stage: Stage, crowd: Sequence[Person]) -> Array:
+def _draw(seed: int, stage: Stage, props: Sequence[Prop], crowd: Sequence[Person]) -> Array:
     """The light (h, w, 3) that the camera sees."""
     camera, light = stage.camera, stage.light
     picture, ground = paint_stage(_random(seed, "ground"), stage)
     z, depth = camera.rows()
-    shadow = cast_shadows(camera, light, [_cast(person) for person in crowd], camera.width / 700)
+    casts = [cast for prop in props for cast in casts_of(prop)] + [_cast(person) for person in crowd]
+    shadow = cast_shadows(camera, light, casts, camera.width / 700)
     lit = light.air(light_ground(ground, light, shadow), np.where(np.isfinite(depth), depth, 500)[:, None])
     floor = (z < stage.far)[:, None, None] & (ground.sum(-1, keepdims=True) > 0)
     np.copyto(picture, lit, where=floor)
     rumples = _rumples(_random(seed, "folds"))
-    for index, person in enumerate(crowd):
-        clay = build_person(person, camera)
+    things: list[Prop | Person] = sorted([*props, *crowd], key=lambda thing: -thing.z)
+    for index, thing in enumerate(things):
+        clay = build_person(thing, camera) if isinstance(thing, Person) else build_prop(thing, camera, light)
         if clay is not None:
             put(picture, clay, light, rumples[index % len(rumples)], camera.focal / clay.view.scale)
     return picture

@@ -62,7 +62,7 @@ def _draw_window(random: Random, front: Array, foot: tuple[int, int], window: _W
         return
     _fill(front, (left - 2, bottom - tall - 2, left + wide + 2, bottom + 2), window.frame, 0)
     lit = window.lamps and random.random() < 0.35
-    glass = linear(250, 212, 150) if lit else linear(*random.uniform((38, 46, 56), (84, 96, 110)))
+    glass = linear(250, 212, 150) if lit else linear(40, 48, 56) * np.float32(random.uniform(0.5, 3.2))
     _fill(front, (left, bottom - tall, left + wide, bottom), glass, float(random.uniform(0.4, 1.0)) if lit else 0)
     if random.random() < 0.4:
         _fill(front, (left, bottom - tall, left + wide, bottom - int(tall * random.uniform(0.3, 0.8))), glass * 1.9, 0)
@@ -90,7 +90,7 @@ def _shop(random: Random, front: Array, sides: tuple[int, int], lamps: bool) -> 
     left, right = sides
     top = bottom - int(2.7 * SCALE)
     glow = float(random.uniform(0.5, 1.3)) if lamps else float(random.uniform(0, 0.12))
-    inside = linear(236, 206, 160) * random.uniform(0.3, 0.8) if lamps else linear(*random.uniform((40, 40, 42), (92, 88, 84)))
+    inside = linear(236, 206, 160) * random.uniform(0.3, 0.8) if lamps else linear(64, 62, 60) * random.uniform(0.3, 1.6)
     _fill(front, (left, top, right, bottom), np.asarray(inside, np.float32), glow)
     for _ in range(int(random.integers(4, 14))):  # goods and people behind the glass
         x, y = int(random.uniform(left, right)), int(random.uniform(top + 8, bottom))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdk.scenes.camera import Camera
-from sdk.scenes.clay import Clay, Material, Paint, plain
+from sdk.scenes.clay import Clay, Material, Paint, open_window, plain
 from sdk.scenes.heads import Body, build_head
 from sdk.scenes.light import Array
 from sdk.scenes.looks import Looks
@@ -34,28 +34,16 @@ class Person:
 def build_person(person: Person, camera: Camera) -> Clay | None:
     """The person as the camera sees them; None where nothing of them is in the picture."""
     looks = person.looks
-    view = camera.look_at([person.x, looks.height / 2, person.z])
-    clay = window(camera, person, REACH)
+    clay = open_window(camera, (person.x, looks.height / 2, person.z), REACH, looks.height / 2)
     if clay is None:
         return None
-    body = Body(view, person.yaw, looks.height)
+    body = Body(clay.view, person.yaw, looks.height)
     _legs(clay, body, looks)
     _trunk(clay, body, looks)
     _arms(clay, body, looks)
     _bag(clay, body, looks)
     build_head(clay, body, looks, HEAD)
     return clay
-
-
-def window(camera: Camera, person: Person, reach: float) -> Clay | None:
-    """The empty part of the picture that a person may cover."""
-    height = person.looks.height
-    view = camera.look_at([person.x, height / 2, person.z])
-    up = abs(float(view.axes[1, 1])) * height / 2 + 0.3 + 0.3 * abs(float(view.axes[2, 1]))
-    (u, v), scale = view.origin, view.scale
-    left, right = max(int(u - reach * scale), 0), min(int(u + reach * scale) + 1, camera.width)
-    top, bottom = max(int(v - up * scale), 0), min(int(v + up * scale) + 1, camera.height)
-    return Clay(view, left, top, right - left, bottom - top) if left < right and top < bottom else None
 
 
 def _legs(clay: Clay, body: Body, looks: Looks) -> None:
