@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Batch = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+SOURCE_LINES = ("Exception from ", "Check '", "While validating ")  # where in OpenVINO's sources, not what
+
 
 @dataclass(frozen=True)
 class Output:
@@ -169,9 +171,9 @@ def check_batch(batch: object, multiple: int) -> None:
 
 def first_line(error: BaseException) -> str:
     """The first line that says something in an engine's message, or the kind of the error."""
-    lines = [line.strip() for line in str(error).splitlines()]
-    telling = (line for line in lines if line and not line.startswith("Exception from"))  # OpenVINO's source lines
-    return next(telling, type(error).__name__)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith(SOURCE_LINES)]
+    return next(iter(telling + lines), type(error).__name__)
 
 
 def _describe(value: object) -> str:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from runtimes.base import Backend, LoadOptions
 from runtimes.errors import InferenceError, InputError
-
 from tests.models import tiny_density
 from tests.tolerances import DENSITY_ABSOLUTE, EXACT
 
@@ -86,7 +86,10 @@ def a_view_counts_like_its_copy(opener: Opener) -> None:
 
 
 def a_float_photo_is_refused(opener: Opener) -> None:
-    with opener.open() as backend, pytest.raises(InputError, match=r"^a batch must be uint8 .* is float32 \(1, 64, 96, 3"):
+    with (
+        opener.open() as backend,
+        pytest.raises(InputError, match=r"^a batch must be uint8 .* is float32 \(1, 64, 96, 3"),
+    ):
         backend.run(photos(1).astype(np.float32))
 
 

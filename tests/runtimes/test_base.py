@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+
 from runtimes import Backend, BackendInfo, FakeBackend, LoadOptions, Output
 from runtimes.base import Batch, Grid, first_line
 from runtimes.errors import ConfigError, InferenceError, InputError
@@ -65,7 +66,9 @@ def test_an_error_of_ours_passes_through_as_it_is() -> None:
 def test_a_density_of_another_shape_is_refused() -> None:
     with (
         FakeBackend(lambda batch: np.ones((1, 2, 2))) as backend,
-        pytest.raises(InferenceError, match=r"answered density and count of float32 \(1, 2, 2\).*expected float32 \(1, 4, 6"),
+        pytest.raises(
+            InferenceError, match=r"answered density and count of float32 \(1, 2, 2\).*expected float32 \(1, 4, 6"
+        ),
     ):
         backend.run(ONE)
 
@@ -119,6 +122,8 @@ def test_threads_below_one_are_refused(threads: int) -> None:
     ("text", "line"),
     [
         ("Exception from src/a.cpp:1:\nException from src/b.cpp:2:\nNo device\n", "No device"),
+        ("Exception from src/a.cpp:1:\nCheck 'x' failed at src/b.cpp:2:\nToo many axes", "Too many axes"),
+        ("Check 'x' failed at src/b.cpp:2:", "Check 'x' failed at src/b.cpp:2:"),
         ("", "ValueError"),
     ],
 )

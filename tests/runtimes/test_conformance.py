@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from runtimes import Candidate, Environment, LoadOptions, Variant, load, probe
 from runtimes.base import Backend
 from runtimes.load import BACKENDS
 from runtimes.tables import READS
-
 from tests.models import tiny_files
 from tests.runtimes.conformance import CASES, Opener
 

@@ -1,0 +1,31 @@
+"""Stored machines, and the variants of a full package, for tests of planning."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from runtimes import Environment, Variant
+
+FOLDER = Path(__file__).parent / "environments"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+ONNX = Variant("onnx-fp32", "onnx", "fp32", opset=20)
+ONNX_INT8 = Variant("onnx-int8", "onnx", "int8", opset=20, gate_passed=True)
+OPENVINO = Variant("openvino-fp32", "openvino", "fp32")
+OPENVINO_FP16 = Variant("openvino-fp16", "openvino", "fp16")
+OPENVINO_INT8 = Variant("openvino-int8", "openvino", "int8", gate_passed=True)
+TENSORRT = Variant("tensorrt-fp16", "tensorrt", "fp16", opset=20)
+PACKAGE = (ONNX, ONNX_INT8, OPENVINO, OPENVINO_FP16, OPENVINO_INT8, TENSORRT)
+
+
+def machine(name: str) -> Environment:
+    """One of the stored environments; its file says whether it was recorded or made from documents."""
+    return Environment.from_json(json.loads((FOLDER / f"{name}.json").read_text())["environment"])
+
+
+def with_usable(environment: Environment, name: str) -> Environment:
+    """The same machine in a release that has a backend for that engine."""
+    engines = (replace(engine, usable=engine.usable or engine.name == name) for engine in environment.engines)
+    return replace(environment, engines=tuple(engines))

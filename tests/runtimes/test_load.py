@@ -1,0 +1,188 @@
+"""Loading: the table, the order of attempts, and what is held against the plan."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from runtimes import Candidate, LoadOptions, Plan, Request, Variant, load, open_first, plan
+from runtimes.cpu import architecture
+from runtimes.errors import ArtifactError, BackendError
+from runtimes.loading import agree, import_engine
+from tests.models import tiny_files, tiny_onnx, tiny_weights
+from tests.runtimes.machines import ONNX, OPENVINO, OPENVINO_FP16, PACKAGE, machine
+
+pytest.importorskip("openvino", reason="not run: openvino is not installed")
+
+ON_ORT = Candidate(ONNX, "onnxruntime", "cpu", "fp32")
+ON_OPENVINO = Candidate(OPENVINO, "openvino", "cpu", "fp32")
+BLACK = np.zeros((1, 32, 32, 3), np.uint8)
+
+
+def files_for(variant: Variant) -> Mapping[str, bytes]:
+    return tiny_files()[variant.format]
+
+
+def broken_openvino(variant: Variant) -> Mapping[str, bytes]:
+    return {"model.xml": b"<net/>", "model.bin": b""} if variant.format == "openvino" else files_for(variant)
+
+
+def all_broken(variant: Variant) -> Mapping[str, bytes]:
+    return {"model.xml": b"", "model.bin": b"", "model.onnx": b"nothing"}
+
+
+def test_the_best_candidate_is_opened() -> None:
+    backend, attempts = open_first(Plan((ON_OPENVINO, ON_ORT), ()), files_for)
+
+    with backend:
+        assert (backend.info().engine, backend.info().variant, attempts) == ("openvino", "openvino-fp32", ())
+
+
+def test_auto_goes_on_to_the_next_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        backend, attempts = open_first(Plan((ON_OPENVINO, ON_ORT), ()), broken_openvino)
+
+    with backend:
+        assert backend.info().engine == "onnxruntime"
+        assert backend.info().notes[0].startswith("openvino-fp32 on openvino cpu did not load: openvino cannot load")
+    assert [attempt.candidate for attempt in attempts] == [ON_OPENVINO]
+    assert "openvino-fp32 on openvino cpu did not load" in caplog.text
+
+
+@pytest.mark.parametrize("request_", [Request("cpu"), Request(backend="openvino"), Request(precision="fp32")])
+def test_an_explicit_request_raises_the_first_failure(request_: Request) -> None:
+    with pytest.raises(BackendError, match="^openvino cannot load variant openvino-fp32 on cpu"):
+        open_first(Plan((ON_OPENVINO, ON_ORT), (), request_), broken_openvino)
+
+
+def test_when_all_fail_each_attempt_is_told() -> None:
+    with pytest.raises(BackendError, match=r"no variant loads here: openvino-fp32 on .*; onnx-fp32 on onnxruntime cpu"):
+        open_first(Plan((ON_OPENVINO, ON_ORT), ()), all_broken)
+
+
+def test_a_damaged_package_is_no_reason_to_try_another_engine() -> None:
+    with pytest.raises(ArtifactError, match="^variant openvino-fp32 has no model.xml; it has no files .export"):
+        open_first(Plan((ON_OPENVINO, ON_ORT), ()), lambda variant: {})
+
+
+@pytest.mark.parametrize(
+    ("request_", "hint"),
+    [
+        (Request(backend="tensorrt"), "onnx-fp32 on tensorrt: this release has no backend for tensorrt"),
+        (Request("cuda"), "onnx-fp32 on onnxruntime: device cuda was asked for; ask for device cpu or auto"),
+    ],
+)
+def test_a_plan_without_candidates_says_why_and_what_would_help(request_: Request, hint: str) -> None:
+    with pytest.raises(BackendError, match="nothing here can run device") as caught:
+        open_first(plan(PACKAGE, machine("jetpack62-orin"), request_), files_for)
+
+    assert caught.value.hint.startswith(hint)
+    assert len(caught.value.details["discarded"]) == len(PACKAGE) * 4
+
+
+def test_an_empty_package_points_to_the_doctor() -> None:
+    with pytest.raises(BackendError, match="see skt-doctor"):
+        open_first(plan([], machine("h200")), files_for)
+
+
+def test_an_engine_outside_the_table_is_refused() -> None:
+    with pytest.raises(BackendError, match="no backend for tensorrt; it has onnxruntime, openvino"):
+        load(Candidate(ONNX, "tensorrt", "cuda:0", "fp16"), {})
+
+
+def test_onnx_runtime_refuses_a_device_of_another_provider() -> None:
+    with pytest.raises(BackendError, match="onnxruntime runs on cpu in this release, not on cuda:0"):
+        load(Candidate(ONNX, "onnxruntime", "cuda:0", "fp32"), tiny_files()["onnx"])
+
+
+def test_onnx_runtime_refuses_what_is_no_model() -> None:
+    with pytest.raises(BackendError, match="^onnxruntime cannot load variant onnx-fp32: .*INVALID_PROTOBUF"):
+        load(ON_ORT, {"model.onnx": b"garbage"})
+
+
+def test_openvino_refuses_a_device_that_is_not_there() -> None:
+    if "GPU" in import_engine("openvino").Core().available_devices:
+        pytest.skip("not run: this machine has an Intel GPU")
+    with pytest.raises(BackendError, match="^openvino cannot load variant openvino-fp32 on intel:gpu: "):
+        load(Candidate(OPENVINO, "openvino", "intel:gpu", "fp32"), tiny_files()["openvino"])
+
+
+def test_openvino_refuses_another_precision_than_planned() -> None:
+    if architecture() != "x86_64":
+        pytest.skip("not run: this CPU may compute in fp16")
+    with pytest.raises(BackendError, match="openvino was to load precision f16, and loaded b?f") as caught:
+        load(Candidate(OPENVINO_FP16, "openvino", "cpu", "fp16"), tiny_files()["openvino"])
+
+    assert caught.value.details["planned"] == "f16"
+    assert caught.value.details["loaded"] in ("bf16", "f32")
+
+
+def test_a_difference_from_the_plan_names_both_values() -> None:
+    with pytest.raises(BackendError, match="onnxruntime was to load provider CUDA, and loaded CPU .see skt-doctor"):
+        agree("provider", "CUDA", "CPU", ON_ORT)
+
+
+def test_a_model_of_another_kind_is_refused() -> None:
+    model = onnx.load_from_string(tiny_onnx())
+    model.graph.output[1].name = model.graph.node[-1].output[0] = "people"
+
+    with pytest.raises(ArtifactError, match="variant onnx-fp32 takes image and answers density, people .a counting"):
+        load(ON_ORT, {"model.onnx": model.SerializeToString()})
+
+
+def test_fp16_weights_on_a_cpu_are_computed_in_fp32_and_the_info_says_so() -> None:
+    with load(Candidate(OPENVINO_FP16, "openvino", "cpu", "fp32"), tiny_files()["openvino"]) as backend:
+        assert backend.info().precision == "fp32"
+        assert backend.info().notes == ("weights are stored in fp16; arithmetic is fp32",)
+
+
+def test_int8_without_a_gate_is_noted() -> None:
+    candidate = Candidate(Variant("onnx-int8", "onnx", "int8"), "onnxruntime", "cpu", "int8")
+    with load(candidate, tiny_files()["onnx"]) as backend:
+        assert backend.info().notes == ("this int8 variant has not passed an accuracy gate",)
+
+
+def test_openvino_takes_the_second_start_from_its_cache(tmp_path: Path) -> None:
+    counts, hits = [], []
+    for _ in range(2):
+        with load(ON_OPENVINO, tiny_files()["openvino"], LoadOptions(cache_dir=tmp_path / "cache")) as backend:
+            counts.append(float(backend.run(BLACK).count[0]))
+            hits.append(backend.info().cache_hit)
+
+    assert hits == [False, True]
+    assert counts[0] == counts[1]
+
+
+def test_models_with_other_weights_do_not_share_a_cache(tmp_path: Path) -> None:
+    files, (weight, _) = tiny_files()["openvino"], tiny_weights()
+    load(ON_OPENVINO, files, LoadOptions(cache_dir=tmp_path)).close()
+    other = {**files, "model.bin": files["model.bin"].replace(weight.tobytes(), (weight / 2).tobytes())}
+
+    with load(ON_OPENVINO, other, LoadOptions(cache_dir=tmp_path)) as backend:
+        assert other != files
+        assert backend.info().cache_hit is False
+
+
+def test_a_cache_cut_short_is_compiled_anew(tmp_path: Path) -> None:
+    load(ON_OPENVINO, tiny_files()["openvino"], LoadOptions(cache_dir=tmp_path)).close()
+    blob = next(tmp_path.rglob("*.blob"))
+    blob.write_bytes(blob.read_bytes()[:100])
+
+    with load(ON_OPENVINO, tiny_files()["openvino"], LoadOptions(cache_dir=tmp_path)) as backend:
+        assert backend.info().cache_hit is False
+
+
+def test_a_cache_that_cannot_be_used_is_noted() -> None:
+    with load(ON_OPENVINO, tiny_files()["openvino"], LoadOptions(cache_dir=Path(__file__))) as backend:
+        assert backend.info().cache_hit is None
+        assert backend.info().notes[0].startswith("compiled models are not cached: ")
+
+
+def test_an_engine_that_is_not_installed_ends_with_the_install_line() -> None:
+    with pytest.raises(BackendError, match=r"no_such_engine is not installed \(pip install no_such_engine\)$"):
+        import_engine("no_such_engine")

@@ -1,0 +1,205 @@
+"""Planning, on stored machines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from runtimes import Candidate, Discard, Plan, Request, Variant, plan
+from runtimes.errors import ConfigError
+from runtimes.plan import arithmetic
+from runtimes.tables import RANKS, READS
+from tests.runtimes.machines import (
+    NAMES,
+    ONNX,
+    ONNX_INT8,
+    OPENVINO,
+    OPENVINO_FP16,
+    OPENVINO_INT8,
+    PACKAGE,
+    TENSORRT,
+    machine,
+    with_usable,
+)
+
+ON_X86 = ["openvino-int8", "onnx-int8", "openvino-fp32", "openvino-fp16", "onnx-fp32"]
+BEST_FIRST = {
+    "jetpack62-orin": ["onnx-int8", "onnx-fp32"],
+    "jetpack7-thor": ["onnx-int8", "onnx-fp32"],
+    "arm64-cpu": ["onnx-int8", "onnx-fp32", "openvino-int8", "openvino-fp32", "openvino-fp16"],
+    "x86-cpu-vnni": ON_X86,
+    "x86-rtx": ON_X86,
+    "x86-cpu-avx2": ["openvino-fp32", "openvino-fp16", "onnx-fp32"],
+    "n100-igpu": ["openvino-int8", "openvino-fp16", "openvino-fp32", *ON_X86],
+    "h200": ["onnx-int8", "openvino-fp32", "openvino-fp16", "onnx-fp32"],
+}
+
+
+def ids(chosen: Plan) -> list[str]:
+    return [candidate.variant.id for candidate in chosen.candidates]
+
+
+def discard(chosen: Plan, variant: Variant, engine: str, device: str = "cpu") -> Discard:
+    key = (variant, engine, device)
+    return next(item for item in chosen.discarded if (item.variant, item.engine, item.device) == key)
+
+
+def test_every_stored_machine_has_its_expectation() -> None:
+    assert sorted(BEST_FIRST) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_auto_ranks_best_first(name: str) -> None:
+    assert ids(plan(PACKAGE, machine(name))) == BEST_FIRST[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_variant_is_chosen_or_discarded_on_every_engine_and_device(name: str) -> None:
+    chosen = plan(PACKAGE, machine(name))
+    told = [(one.variant, one.engine, one.device) for one in (*chosen.candidates, *chosen.discarded)]
+    places = [(engine, device) for engine in READS for device in machine(name).engine(engine).devices or ("",)]
+
+    assert sorted(told, key=str) == sorted([(one, *place) for one, place in product(PACKAGE, places)], key=str)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_discard_has_a_reason_and_a_fix(name: str) -> None:
+    for request in (Request(), Request("npu"), Request(backend="tensorrt"), Request(precision="fp16")):
+        assert all(item.reason and item.fix for item in plan(PACKAGE, machine(name), request).discarded)
+
+
+def test_the_same_questions_get_the_same_plan() -> None:
+    assert plan(PACKAGE, machine("n100-igpu")) == plan(PACKAGE, machine("n100-igpu"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (Request(backend="onnxruntime"), ["onnx-int8", "onnx-fp32"]),
+        (Request(precision="fp16"), ["openvino-fp16", "openvino-fp16"]),
+        (Request(device="gpu"), ["openvino-int8", "openvino-fp16", "openvino-fp32"]),
+        (Request(device="intel:gpu", precision="fp32"), ["openvino-fp32"]),
+        (Request(device="cpu"), ON_X86),
+        (Request(device="cuda"), []),
+        (Request(backend="tensorrt"), []),
+        (Request("gpu", "onnxruntime"), []),
+    ],
+)
+def test_an_explicit_request_gets_what_it_names_or_nothing(request_: Request, expected: list[str]) -> None:
+    assert ids(plan(PACKAGE, machine("n100-igpu"), request_)) == expected
+
+
+def test_a_device_with_a_number_is_that_one_alone() -> None:
+    rtx = machine("x86-rtx")
+    two = replace(rtx, engines=tuple(replace(one, devices=("cuda:0", "cuda:1")) for one in rtx.engines))
+    chosen = plan([TENSORRT], with_usable(two, "tensorrt"), Request("cuda:1"))
+
+    assert chosen.candidates == (Candidate(TENSORRT, "tensorrt", "cuda:1", "fp16"),)
+
+
+def test_a_gpu_engine_comes_first_where_the_release_has_it() -> None:
+    assert ids(plan(PACKAGE, with_usable(machine("jetpack62-orin"), "tensorrt")))[0] == "tensorrt-fp16"
+
+
+def test_an_engine_that_is_not_there_says_so() -> None:
+    found = discard(plan(PACKAGE, machine("jetpack62-orin")), OPENVINO, "openvino", "")
+
+    assert (found.reason, found.fix) == ("openvino is not installed", "pip install openvino")
+
+
+def test_an_engine_that_nobody_looked_for_counts_as_absent() -> None:
+    bare = replace(machine("x86-cpu-vnni"), engines=())
+
+    assert discard(plan([ONNX], bare), ONNX, "onnxruntime", "").reason == "onnxruntime is not installed"
+
+
+def test_an_engine_of_another_format_says_what_it_reads() -> None:
+    found = discard(plan(PACKAGE, machine("x86-cpu-vnni")), OPENVINO, "onnxruntime")
+
+    assert found.reason == "onnxruntime reads onnx variants, and this one is openvino"
+
+
+@pytest.mark.parametrize(("gate", "says"), [(None, "was never run"), (False, "failed")])
+def test_auto_takes_no_int8_without_a_passed_gate(gate: bool | None, says: str) -> None:
+    variant = replace(OPENVINO_INT8, gate_passed=gate)
+    chosen = plan([variant, OPENVINO], machine("x86-cpu-vnni"), Request(device="cpu"))
+
+    assert ids(chosen) == ["openvino-fp32"]
+    assert discard(chosen, variant, "openvino").reason == f"its accuracy gate {says}"
+
+
+def test_int8_by_name_needs_no_gate() -> None:
+    ungated = replace(OPENVINO_INT8, gate_passed=None)
+
+    assert ids(plan([ungated, OPENVINO], machine("x86-cpu-avx2"), Request(precision="int8"))) == ["openvino-int8"]
+
+
+def test_auto_takes_no_int8_on_an_x86_cpu_without_vnni() -> None:
+    found = discard(plan(PACKAGE, machine("x86-cpu-avx2")), ONNX_INT8, "onnxruntime")
+
+    assert found.reason.startswith("int8 sums can saturate on a CPU without VNNI")
+
+
+def test_auto_leaves_int8_on_amx_to_onnx_runtime() -> None:
+    found = discard(plan(PACKAGE, machine("h200")), OPENVINO_INT8, "openvino")
+
+    assert found.reason.endswith("on a CPU with AMX (openvino issue 37577)")
+
+
+def test_an_npu_takes_fixed_sides_only() -> None:
+    n100 = machine("n100-igpu")
+    npu = replace(n100, engines=tuple(replace(one, devices=("intel:npu",)) for one in n100.engines))
+    fixed = replace(OPENVINO_FP16, fixed_sides=True)
+    chosen = plan([OPENVINO, fixed], npu, Request("npu"))
+
+    assert chosen.candidates == (Candidate(fixed, "openvino", "intel:npu", "fp16"),)
+    assert discard(chosen, OPENVINO, "openvino", "intel:npu").reason.startswith("an NPU runs one photo size only")
+
+
+@pytest.mark.parametrize(
+    ("variant", "reason"),
+    [
+        (replace(ONNX, opset=21), "it needs onnxruntime 1.18 or later, and 1.17.3 is installed"),
+        (replace(ONNX, requires=(("onnxruntime", "1.20"),)), "it needs onnxruntime 1.20 or later"),
+    ],
+)
+def test_an_engine_that_is_too_old_says_what_is_needed(variant: Variant, reason: str) -> None:
+    old = machine("x86-cpu-vnni")
+    old = replace(old, engines=tuple(replace(engine, version="1.17.3") for engine in old.engines))
+
+    assert discard(plan([variant], old), variant, "onnxruntime").reason.startswith(reason)
+
+
+def test_versions_are_compared_by_number_and_not_by_letter() -> None:
+    needs = replace(ONNX, requires=(("onnxruntime", "1.9"), ("openvino", "2030")))
+
+    assert ids(plan([needs], machine("x86-cpu-vnni"))) == ["onnx-fp32"]
+
+
+def test_a_cpu_computes_in_fp32_what_is_stored_in_fp16() -> None:
+    assert [arithmetic("fp16", device) for device in ("cpu", "intel:gpu", "cuda:0")] == ["fp32", "fp16", "fp16"]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"device": "tpu"}, r"unknown device 'tpu'; known: auto, gpu, npu, cpu, cuda, intel:gpu, intel:npu"),
+        ({"backend": "ort"}, r"unknown backend 'ort'; known: auto, onnxruntime, openvino, tensorrt, torch"),
+        ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, fp16, int8"),
+    ],
+)
+def test_a_request_for_what_nobody_knows_is_refused(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Request(**values)
+
+
+@pytest.mark.parametrize(("form", "precision", "what"), [("caffe", "fp32", "format"), ("onnx", "int4", "precision")])
+def test_a_variant_of_an_unknown_kind_is_refused(form: str, precision: str, what: str) -> None:
+    with pytest.raises(ConfigError, match=f"unknown {what} of a variant"):
+        Variant("v", form, precision)
+
+
+def test_no_place_is_ranked_twice() -> None:
+    assert len(set(RANKS)) == len(RANKS)
