@@ -57,7 +57,7 @@ def open_first(
     for candidate in chosen.candidates:
         try:
             return load(candidate, files_for(candidate.variant), _with_notes(options, attempts)), tuple(attempts)
-        except BackendError as error:
+        except BackendError as error:  # noqa: PERF203 - a load takes far longer than the try
             if chosen.request.explicit:
                 raise
             log.warning("%s did not load: %s", candidate.label, error)

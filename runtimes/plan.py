@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import TYPE_CHECKING
 
-from runtimes.environment import Engine, Environment
 from runtimes.errors import ConfigError
 from runtimes.tables import ALIASES, AUTO, DEVICES, OPSETS, PRECISIONS, RANKS, READS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runtimes.environment import Engine, Environment
 
 
 @dataclass(frozen=True)

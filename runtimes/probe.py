@@ -6,14 +6,17 @@ import importlib
 import importlib.metadata
 import importlib.util
 import platform
-from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runtimes.base import first_line
 from runtimes.cpu import architecture, cores, cpu_flags, cpu_name
 from runtimes.cuda import Cuda, cuda
 from runtimes.environment import Engine, Environment
 from runtimes.load import BACKENDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
 
 TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 BOARD = Path("/proc/device-tree/model")

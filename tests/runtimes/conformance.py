@@ -5,10 +5,10 @@ An opener takes load options and gives a backend with the tiny model of `tests.m
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -17,6 +17,9 @@ from runtimes.base import Backend, LoadOptions
 from runtimes.errors import InferenceError, InputError
 from tests.models import tiny_density
 from tests.tolerances import DENSITY_ABSOLUTE, EXACT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -104,23 +107,26 @@ def a_grey_photo_is_refused(opener: Opener) -> None:
 
 
 def a_list_is_refused(opener: Opener) -> None:
-    with opener.open() as backend, pytest.raises(InputError, match="this one is a list"):
+    with opener.open() as backend, pytest.raises(InputError, match=r"this one is a list"):
         backend.run([1, 2])
 
 
 def a_size_off_the_grid_is_refused(opener: Opener) -> None:
-    with opener.open() as backend, pytest.raises(InputError, match="multiples of 16 pixels; these are 7 high, 96 wide"):
+    with (
+        opener.open() as backend,
+        pytest.raises(InputError, match=r"multiples of 16 pixels; these are 7 high, 96 wide"),
+    ):
         backend.run(photos(1, 7))
 
 
 def a_photo_without_rows_is_refused(opener: Opener) -> None:
-    with opener.open() as backend, pytest.raises(InputError, match="these are 0 high, 96 wide"):
+    with opener.open() as backend, pytest.raises(InputError, match=r"these are 0 high, 96 wide"):
         backend.run(photos(1, 0))
 
 
 def it_still_counts_after_a_refusal(opener: Opener) -> None:
     with opener.open() as backend:
-        with pytest.raises(InputError, match="multiples of 16"):
+        with pytest.raises(InputError, match=r"multiples of 16"):
             backend.run(photos(1, 7))
         assert backend.run(photos(1)).count.shape == (1,)
 
@@ -135,7 +141,7 @@ def a_closed_backend_says_so(opener: Opener) -> None:
     with opener.open() as backend:
         pass
 
-    with pytest.raises(InferenceError, match=f"this {opener.engine} backend is closed .load the model again"):
+    with pytest.raises(InferenceError, match=rf"this {opener.engine} backend is closed .load the model again"):
         backend.run(photos(1))
 
 

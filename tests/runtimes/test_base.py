@@ -40,7 +40,7 @@ def test_a_fake_backend_has_the_stride_it_is_told() -> None:
 
 
 def test_a_fake_backend_refuses_what_engines_refuse() -> None:
-    with FakeBackend(one_per_cell) as backend, pytest.raises(InputError, match="these are 33 high, 48 wide .pad with"):
+    with FakeBackend(one_per_cell) as backend, pytest.raises(InputError, match=r"these are 33 high, 48 wide .pad with"):
         backend.run(np.zeros((1, 33, 48, 3), np.uint8))
 
 
@@ -59,13 +59,13 @@ def test_an_error_of_ours_passes_through_as_it_is() -> None:
     def refusing(batch: Batch) -> np.ndarray:
         raise InputError("too dark")
 
-    with FakeBackend(refusing) as backend, pytest.raises(InputError, match="^too dark$"):
+    with FakeBackend(refusing) as backend, pytest.raises(InputError, match=r"^too dark$"):
         backend.run(ONE)
 
 
 def test_a_density_of_another_shape_is_refused() -> None:
     with (
-        FakeBackend(lambda batch: np.ones((1, 2, 2))) as backend,
+        FakeBackend(lambda batch: one_per_cell(batch)[:, :2, :2]) as backend,
         pytest.raises(
             InferenceError, match=r"answered density and count of float32 \(1, 2, 2\).*expected float32 \(1, 4, 6"
         ),
@@ -85,7 +85,7 @@ def test_a_count_in_double_precision_is_refused() -> None:
 def test_an_answer_that_is_no_number_is_refused(value: float) -> None:
     with (
         FakeBackend(lambda batch: one_per_cell(batch) * value) as backend,
-        pytest.raises(InferenceError, match="not finite .variant fake. .use the fp32 variant"),
+        pytest.raises(InferenceError, match=r"not finite .variant fake. .use the fp32 variant"),
     ):
         backend.run(ONE)
 
@@ -114,7 +114,7 @@ def test_closing_waits_for_the_run_in_another_thread() -> None:
 
 @pytest.mark.parametrize("threads", [0, -1])
 def test_threads_below_one_are_refused(threads: int) -> None:
-    with pytest.raises(ConfigError, match=f"threads must be 1 or more, not {threads} .leave it out"):
+    with pytest.raises(ConfigError, match=rf"threads must be 1 or more, not {threads} .leave it out"):
         LoadOptions(threads=threads)
 
 

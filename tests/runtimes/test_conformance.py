@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from runtimes import Candidate, Environment, LoadOptions, Variant, load, probe
-from runtimes.base import Backend
 from runtimes.load import BACKENDS
 from runtimes.tables import READS
 from tests.models import tiny_files
 from tests.runtimes.conformance import CASES, Opener
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runtimes.base import Backend
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -16,6 +16,9 @@ from runtimes.errors import ArtifactError, BackendError
 from runtimes.loading import agree, import_engine
 from tests.models import tiny_files, tiny_onnx, tiny_weights
 from tests.runtimes.machines import ONNX, OPENVINO, OPENVINO_FP16, PACKAGE, machine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 pytest.importorskip("openvino", reason="not run: openvino is not installed")
 
@@ -30,6 +33,10 @@ def files_for(variant: Variant) -> Mapping[str, bytes]:
 
 def broken_openvino(variant: Variant) -> Mapping[str, bytes]:
     return {"model.xml": b"<net/>", "model.bin": b""} if variant.format == "openvino" else files_for(variant)
+
+
+def no_files(variant: Variant) -> Mapping[str, bytes]:
+    return {}
 
 
 def all_broken(variant: Variant) -> Mapping[str, bytes]:
@@ -56,7 +63,7 @@ def test_auto_goes_on_to_the_next_and_says_so(caplog: pytest.LogCaptureFixture) 
 
 @pytest.mark.parametrize("request_", [Request("cpu"), Request(backend="openvino"), Request(precision="fp32")])
 def test_an_explicit_request_raises_the_first_failure(request_: Request) -> None:
-    with pytest.raises(BackendError, match="^openvino cannot load variant openvino-fp32 on cpu"):
+    with pytest.raises(BackendError, match=r"^openvino cannot load variant openvino-fp32 on cpu"):
         open_first(Plan((ON_OPENVINO, ON_ORT), (), request_), broken_openvino)
 
 
@@ -66,8 +73,8 @@ def test_when_all_fail_each_attempt_is_told() -> None:
 
 
 def test_a_damaged_package_is_no_reason_to_try_another_engine() -> None:
-    with pytest.raises(ArtifactError, match="^variant openvino-fp32 has no model.xml; it has no files .export"):
-        open_first(Plan((ON_OPENVINO, ON_ORT), ()), lambda variant: {})
+    with pytest.raises(ArtifactError, match=r"^variant openvino-fp32 has no model.xml; it has no files .export"):
+        open_first(Plan((ON_OPENVINO, ON_ORT), ()), no_files)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,7 @@ def test_a_damaged_package_is_no_reason_to_try_another_engine() -> None:
     ],
 )
 def test_a_plan_without_candidates_says_why_and_what_would_help(request_: Request, hint: str) -> None:
-    with pytest.raises(BackendError, match="nothing here can run device") as caught:
+    with pytest.raises(BackendError, match=r"nothing here can run device") as caught:
         open_first(plan(PACKAGE, machine("jetpack62-orin"), request_), files_for)
 
     assert caught.value.hint.startswith(hint)
@@ -86,36 +93,36 @@ def test_a_plan_without_candidates_says_why_and_what_would_help(request_: Reques
 
 
 def test_an_empty_package_points_to_the_doctor() -> None:
-    with pytest.raises(BackendError, match="see skt-doctor"):
+    with pytest.raises(BackendError, match=r"see skt-doctor"):
         open_first(plan([], machine("h200")), files_for)
 
 
 def test_an_engine_outside_the_table_is_refused() -> None:
-    with pytest.raises(BackendError, match="no backend for tensorrt; it has onnxruntime, openvino"):
+    with pytest.raises(BackendError, match=r"no backend for tensorrt; it has onnxruntime, openvino"):
         load(Candidate(ONNX, "tensorrt", "cuda:0", "fp16"), {})
 
 
 def test_onnx_runtime_refuses_a_device_of_another_provider() -> None:
-    with pytest.raises(BackendError, match="onnxruntime runs on cpu in this release, not on cuda:0"):
+    with pytest.raises(BackendError, match=r"onnxruntime runs on cpu in this release, not on cuda:0"):
         load(Candidate(ONNX, "onnxruntime", "cuda:0", "fp32"), tiny_files()["onnx"])
 
 
 def test_onnx_runtime_refuses_what_is_no_model() -> None:
-    with pytest.raises(BackendError, match="^onnxruntime cannot load variant onnx-fp32: .*INVALID_PROTOBUF"):
+    with pytest.raises(BackendError, match=r"^onnxruntime cannot load variant onnx-fp32: .*INVALID_PROTOBUF"):
         load(ON_ORT, {"model.onnx": b"garbage"})
 
 
 def test_openvino_refuses_a_device_that_is_not_there() -> None:
     if "GPU" in import_engine("openvino").Core().available_devices:
         pytest.skip("not run: this machine has an Intel GPU")
-    with pytest.raises(BackendError, match="^openvino cannot load variant openvino-fp32 on intel:gpu: "):
+    with pytest.raises(BackendError, match=r"^openvino cannot load variant openvino-fp32 on intel:gpu: "):
         load(Candidate(OPENVINO, "openvino", "intel:gpu", "fp32"), tiny_files()["openvino"])
 
 
 def test_openvino_refuses_another_precision_than_planned() -> None:
     if architecture() != "x86_64":
         pytest.skip("not run: this CPU may compute in fp16")
-    with pytest.raises(BackendError, match="openvino was to load precision f16, and loaded b?f") as caught:
+    with pytest.raises(BackendError, match=r"openvino was to load precision f16, and loaded b?f") as caught:
         load(Candidate(OPENVINO_FP16, "openvino", "cpu", "fp16"), tiny_files()["openvino"])
 
     assert caught.value.details["planned"] == "f16"
@@ -123,7 +130,7 @@ def test_openvino_refuses_another_precision_than_planned() -> None:
 
 
 def test_a_difference_from_the_plan_names_both_values() -> None:
-    with pytest.raises(BackendError, match="onnxruntime was to load provider CUDA, and loaded CPU .see skt-doctor"):
+    with pytest.raises(BackendError, match=r"onnxruntime was to load provider CUDA, and loaded CPU .see skt-doctor"):
         agree("provider", "CUDA", "CPU", ON_ORT)
 
 
@@ -131,7 +138,7 @@ def test_a_model_of_another_kind_is_refused() -> None:
     model = onnx.load_from_string(tiny_onnx())
     model.graph.output[1].name = model.graph.node[-1].output[0] = "people"
 
-    with pytest.raises(ArtifactError, match="variant onnx-fp32 takes image and answers density, people .a counting"):
+    with pytest.raises(ArtifactError, match=r"variant onnx-fp32 takes image and answers density, people .a counting"):
         load(ON_ORT, {"model.onnx": model.SerializeToString()})
 
 

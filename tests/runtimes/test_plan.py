@@ -121,9 +121,14 @@ def test_an_engine_of_another_format_says_what_it_reads() -> None:
     assert found.reason == "onnxruntime reads onnx variants, and this one is openvino"
 
 
-@pytest.mark.parametrize(("gate", "says"), [(None, "was never run"), (False, "failed")])
-def test_auto_takes_no_int8_without_a_passed_gate(gate: bool | None, says: str) -> None:
-    variant = replace(OPENVINO_INT8, gate_passed=gate)
+@pytest.mark.parametrize(
+    ("variant", "says"),
+    [
+        (replace(OPENVINO_INT8, gate_passed=None), "was never run"),
+        (replace(OPENVINO_INT8, gate_passed=False), "failed"),
+    ],
+)
+def test_auto_takes_no_int8_without_a_passed_gate(variant: Variant, says: str) -> None:
     chosen = plan([variant, OPENVINO], machine("x86-cpu-vnni"), Request(device="cpu"))
 
     assert ids(chosen) == ["openvino-fp32"]
@@ -197,7 +202,7 @@ def test_a_request_for_what_nobody_knows_is_refused(values: dict[str, str], mess
 
 @pytest.mark.parametrize(("form", "precision", "what"), [("caffe", "fp32", "format"), ("onnx", "int4", "precision")])
 def test_a_variant_of_an_unknown_kind_is_refused(form: str, precision: str, what: str) -> None:
-    with pytest.raises(ConfigError, match=f"unknown {what} of a variant"):
+    with pytest.raises(ConfigError, match=rf"unknown {what} of a variant"):
         Variant("v", form, precision)
 
 

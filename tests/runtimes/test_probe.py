@@ -84,7 +84,7 @@ def json_of_tuples(value: object) -> object:
 
 @pytest.mark.parametrize("values", [{}, {"engines": [{"nome": "x"}]}, {"engines": []}, {"engines": None}])
 def test_what_is_no_environment_is_refused(values: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match="this is not a stored environment.*store one with skt-doctor --json"):
+    with pytest.raises(ConfigError, match=r"this is not a stored environment.*store one with skt-doctor --json"):
         Environment.from_json(values)
 
 
