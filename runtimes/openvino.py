@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, final
 import numpy as np
 
 from runtimes.base import Backend, BackendInfo, Batch, Grid, LoadOptions, Output, first_line
+from runtimes.checks import agree, check_contract, import_engine, read_file, stored_notes
 from runtimes.cpu import cores
 from runtimes.errors import BackendError
-from runtimes.loading import agree, check_contract, import_engine, read_file, stored_notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

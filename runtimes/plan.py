@@ -21,7 +21,7 @@ class Variant:
     """One form of a model in its package, as far as planning and loading care."""
 
     id: str
-    format: str  # onnx, openvino, tensorrt, torch
+    format: str  # onnx, openvino, tensorrt, torch; one that no engine reads is discarded
     precision: str  # as stored: fp32, fp16, int8
     opset: int | None = None
     gate_passed: bool | None = None  # of the accuracy gate of an int8 variant; None: it never ran
@@ -32,7 +32,6 @@ class Variant:
 
     def __post_init__(self) -> None:
         _known("precision of a variant", self.precision, PRECISIONS)
-        _known("format of a variant", self.format, tuple(READS.values()))
 
 
 @dataclass(frozen=True)

@@ -129,3 +129,7 @@ def test_threads_below_one_are_refused(threads: int) -> None:
 )
 def test_the_telling_line_of_an_engines_message_is_kept(text: str, line: str) -> None:
     assert first_line(ValueError(text)) == line
+
+
+def test_a_new_engine_has_one_thing_to_write() -> None:
+    assert Backend.__abstractmethods__ == {"_infer"}

@@ -11,9 +11,9 @@ import onnx
 import pytest
 
 from runtimes import Candidate, LoadOptions, Plan, Request, Variant, load, open_first, plan
+from runtimes.checks import agree, import_engine
 from runtimes.cpu import architecture
 from runtimes.errors import ArtifactError, BackendError
-from runtimes.loading import agree, import_engine
 from tests.models import tiny_files, tiny_onnx, tiny_weights
 from tests.runtimes.machines import ONNX, OPENVINO, OPENVINO_FP16, PACKAGE, machine
 

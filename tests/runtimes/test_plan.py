@@ -200,10 +200,17 @@ def test_a_request_for_what_nobody_knows_is_refused(values: dict[str, str], mess
         Request(**values)
 
 
-@pytest.mark.parametrize(("form", "precision", "what"), [("caffe", "fp32", "format"), ("onnx", "int4", "precision")])
-def test_a_variant_of_an_unknown_kind_is_refused(form: str, precision: str, what: str) -> None:
-    with pytest.raises(ConfigError, match=rf"unknown {what} of a variant"):
-        Variant("v", form, precision)
+def test_a_variant_of_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"unknown precision of a variant 'int4'; known: fp32, fp16, int8"):
+        Variant("v", "onnx", "int4")
+
+
+def test_a_variant_of_a_later_format_is_discarded_and_not_an_error() -> None:
+    later = Variant("ncnn-fp32", "ncnn", "fp32")
+    chosen = plan([later, ONNX], machine("x86-cpu-vnni"))
+
+    assert ids(chosen) == ["onnx-fp32"]
+    assert discard(chosen, later, "openvino").reason == "openvino reads openvino variants, and this one is ncnn"
 
 
 def test_no_place_is_ranked_twice() -> None:
