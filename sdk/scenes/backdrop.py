@@ -84,6 +84,37 @@ def draw_row(random: Random, picture: Array, camera: Camera, light: Light, ends:
         done += width
 
 
+def draw_hedge(random: Random, picture: Array, camera: Camera, light: Light, ends: Array) -> None:
+    """A dense edge of trees along the ground from `ends`, as `draw_row`."""
+    start, stop = ends
+    for share in sorted(random.uniform(0, 1, 40)):
+        middle, half, top = start + (stop - start) * share, random.uniform(4, 9), random.uniform(5, 11)
+        z = middle[1] + random.uniform(0, 4)
+        sides, height = [middle[0] - half, middle[0] + half], camera.project([(middle[0], top, z)])[0, 1]
+        (left, foot, depth), (right, _, _) = camera.project([(sides[0], 0, z), (sides[1], 0, z)])
+        size = (int(right - left), int(foot - height))
+        if right <= 0 or left >= camera.width or min(size) < 2:
+            continue
+        _draw_tuft(random, picture, (int(left), int(height), *size), light, float(depth))
+
+
+def _draw_tuft(random: Random, picture: Array, box: tuple[int, int, int, int], light: Light, depth: float) -> None:
+    """A tree top with a ragged edge, in the part of the picture at left, top, width, height."""
+    left, top, width, height = box
+    leaves = noise(random, height, width, max(width / 9, 2), 5)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    rise = np.minimum(1 - y / height, 1) * 1.0
+    edge = 1 - (x / width * 2 - 1) ** 2 - rise**2 + 0.13 * leaves
+    tone = linear(70, 88, 46) * (light.sky * 0.55 + light.sun * 0.3) * random.uniform(0.5, 1.0)
+    colour = tone * np.exp(0.38 * leaves + 0.5 * (rise - 0.5))[..., None]
+    seen = light.air(colour, np.full((1, 1), depth, np.float32))
+    first, above = max(-left, 0), max(-top, 0)
+    part = picture[max(top, 0) : max(top + height, 0), max(left, 0) : left + width]
+    end = (above + part.shape[0], first + part.shape[1])
+    mask = (edge > 0.12)[above : end[0], first : end[1], None]
+    np.copyto(part, seen[above : end[0], first : end[1]], where=mask)
+
+
 def _highest(camera: Camera, z: float) -> float:
     """How high a wall at z may be, in metres, before its top passes behind a camera that looks down."""
     return camera.altitude + (z * math.cos(camera.tilt) - 2 * NEAREST) / max(math.sin(camera.tilt), 1e-3)

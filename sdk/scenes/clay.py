@@ -140,7 +140,7 @@ class Clay:
         normal = self.normal.copy()
         normal[..., :2] += rumple * self.folds[..., None]
         shaded = light.shade(self.colour, _unit(normal), up, sun, np.ones_like(self.depth))
-        return np.asarray(shaded * self._crevices()[..., None] + self.colour * self.glow[..., None], np.float32)
+        return np.asarray(shaded * (self._crevices() * self._low())[..., None] + self.colour * self.glow[..., None], np.float32)
 
     def _crevices(self) -> Array:
         """(h, w) below 1 where a surface lies behind its surroundings, which keep light from it."""
@@ -149,6 +149,11 @@ class Clay:
         sigma = max(0.06 * self.view.scale, 0.5)
         around = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(mask, (0, 0), sigma), 1e-3)
         return np.clip(1 - 3.0 * np.maximum(around - depth, 0), 0.45, 1).astype(np.float32)
+
+    def _low(self) -> Array:
+        """(h, 1) below 1 near the ground, where less light comes between people and things."""
+        rows = (self.view.origin[1] - self.top - np.arange(self.height, dtype=np.float32)) / self.view.scale
+        return np.clip(0.86 + 0.28 * rows, 0.62, 1)[:, None].astype(np.float32)
 
     def _window(self, low: Array, high: Array) -> tuple[tuple[slice, slice], Array, Array] | None:
         """The pixels that may show what lies between two corners: slices, x (1, w) and y (h, 1) in metres."""

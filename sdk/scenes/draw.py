@@ -13,7 +13,6 @@ from sdk.scenes.clay import Clay
 from sdk.scenes.crowd import place_people, points_of
 from sdk.scenes.develop import develop
 from sdk.scenes.furnish import furnish
-from sdk.scenes.ground import light_ground
 from sdk.scenes.light import Array, Light, Random, noise
 from sdk.scenes.people import Person, build_person
 from sdk.scenes.props import KINDS, Prop, build_prop, casts_of, screens_of
@@ -55,19 +54,15 @@ def _random(seed: int, purpose: str) -> Random:
 def _draw(seed: int, stage: Stage, props: Sequence[Prop], crowd: Sequence[Person]) -> Array:
     """The light (h, w, 3) that the camera sees."""
     camera, light = stage.camera, stage.light
-    picture, ground = paint_stage(_random(seed, "ground"), stage)
-    z, depth = camera.rows()
     casts = [cast for prop in props for cast in casts_of(prop)] + [_cast(person) for person in crowd]
-    shadow = cast_shadows(camera, light, casts, camera.width / 700)
-    lit = light.air(light_ground(ground, light, shadow), np.where(np.isfinite(depth), depth, 500)[:, None])
-    floor = (z < stage.far)[:, None, None] & (ground.sum(-1, keepdims=True) > 0)
-    np.copyto(picture, lit, where=floor)
+    shadow = cast_shadows(camera, light, casts, camera.width / 900)
+    picture = paint_stage(_random(seed, "ground"), stage, shadow)
     rumples = _rumples(_random(seed, "folds"))
     things: list[Prop | Person] = sorted([*props, *crowd], key=lambda thing: -thing.z)
-    for index, thing in enumerate(things):
+    for thing in things:
         clay = build_person(thing, camera) if isinstance(thing, Person) else build_prop(thing, camera, light)
         if clay is not None:
-            put(picture, clay, light, rumples[index % len(rumples)], camera.focal / clay.view.scale)
+            put(picture, clay, light, rumples[int(thing.z * 1000) % len(rumples)], camera.focal / clay.view.scale)
     return picture
 
 

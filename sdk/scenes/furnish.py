@@ -10,13 +10,14 @@ from sdk.scenes.stage import Stage
 
 Place = tuple[str, float, float, float]  # kind, x, z, yaw
 QUARTER = math.pi / 2
+CLEAR = {"tree": 9.0, "lamp": 4.0, "bus": 6.0, "car": 4.0}  # metres kept free before the nearest people
 
 
 def furnish(random: Random, stage: Stage) -> list[Prop]:
     """The stage's furniture; none stands between the camera and its nearest people."""
     places = {"plaza": _plaza, "street": _street, "stop": _stop, "park": _park}[stage.kind](random, stage)
-    nearest = stage.area.near + 1.5
-    return [Prop(*place, int(random.integers(2**31))) for place in places if place[2] > nearest]
+    near = stage.area.near
+    return [Prop(*place, int(random.integers(2**31))) for place in places if place[2] > near + CLEAR.get(place[0], 1.5)]
 
 
 def _plaza(random: Random, stage: Stage) -> list[Place]:

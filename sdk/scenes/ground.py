@@ -10,7 +10,7 @@ import numpy as np
 from sdk.scenes.camera import Camera
 from sdk.scenes.light import Array, Light, Random, linear, noise
 
-SIDE = 512  # pixels of a texture's side
+SIDE = 480  # pixels of a texture's side
 SPAN = 8.0  # metres of a texture's side
 STONES = ((168, 160, 150), (150, 148, 146), (176, 164, 148), (140, 128, 118), (158, 150, 146), (184, 178, 168))
 
@@ -61,10 +61,21 @@ def _look_up(texture: Array, where: Array, wide: Array) -> Array:
     return result
 
 
+def _tile(random: Random, cell: int, octaves: int) -> Array:
+    """Smooth noise (SIDE, SIDE), mean 0 and standard deviation about 1, whose opposite edges meet."""
+    total = np.zeros((SIDE, SIDE), np.float32)
+    for octave in range(octaves):
+        size = max(cell >> octave, 1)
+        coarse = np.pad(random.standard_normal((SIDE // size, SIDE // size), np.float32), 2, mode="wrap")
+        wide = cv2.resize(coarse, None, fx=size, fy=size, interpolation=cv2.INTER_CUBIC)
+        total += wide[2 * size : 2 * size + SIDE, 2 * size : 2 * size + SIDE] * np.float32(0.6**octave)
+    return np.asarray(total / total.std(), np.float32)
+
+
 def _slabs(random: Random) -> Array:
     """Paving: stone slabs in rows, each a little different, with joints between them."""
-    long = SIDE // int(random.choice([8, 10, 16]))
-    deep = long if random.random() < 0.5 else max(long // 2, 16)
+    long = SIDE // int(random.choice([8, 10, 12, 16]))
+    deep = long if random.random() < 0.5 else long // 2
     base = linear(*STONES[int(random.integers(len(STONES)))])
     texture = np.empty((SIDE, SIDE, 3), np.float32)
     texture[:] = base * 0.55
@@ -74,18 +85,18 @@ def _slabs(random: Random) -> Array:
             left = column * long + (long // 2 if bond and row % 2 else 0)
             tone = base * np.float32(np.exp(random.normal(0, 0.09))) * np.exp(random.normal(0, 0.012, 3))
             texture[row * deep + 1 : (row + 1) * deep, max(left + 1, 0) : max(left + long, 0)] = tone
-    grain = 1 + 0.05 * noise(random, SIDE, SIDE, 3, 2) + 0.05 * noise(random, SIDE, SIDE, 40)
+    grain = 1 + 0.05 * _tile(random, 4, 2) + 0.05 * _tile(random, 40, 3)
     return np.asarray(texture * grain[..., None], np.float32)
 
 
 def _asphalt(random: Random) -> Array:
-    grain = 1 + 0.13 * noise(random, SIDE, SIDE, 2, 1) + 0.07 * noise(random, SIDE, SIDE, 60)
+    grain = 1 + 0.13 * _tile(random, 2, 1) + 0.07 * _tile(random, 60, 3)
     return np.asarray(linear(88, 89, 92) * grain[..., None], np.float32).clip(0.01, 1)
 
 
 def _grass(random: Random) -> Array:
-    blades = noise(random, SIDE, SIDE, 4, 2)[..., None] * 0.28 + noise(random, SIDE, SIDE, 90)[..., None] * 0.16
-    tint = np.exp(noise(random, SIDE, SIDE, 60)[..., None] * np.array([0.02, 0.03, 0.12]))
+    blades = _tile(random, 4, 2)[..., None] * 0.28 + _tile(random, 96, 3)[..., None] * 0.16
+    tint = np.exp(_tile(random, 60, 3)[..., None] * np.array([0.02, 0.03, 0.12]))
     return np.asarray(linear(92, 108, 58) * np.maximum(1 + blades, 0.2) * tint, np.float32)
 
 

@@ -10,12 +10,12 @@ from sdk.scenes.light import Array, Random, linear
 
 SKINS = ((241, 208, 184), (229, 190, 160), (218, 173, 138), (200, 152, 117), (168, 117, 84), (128, 84, 58), (90, 58, 42))
 HAIRS = ((26, 22, 20), (34, 27, 23), (48, 36, 28), (72, 50, 34), (104, 72, 46), (150, 112, 70), (188, 156, 106), (150, 148, 146))
-CALM = ((28, 29, 32), (44, 46, 50), (70, 72, 76), (118, 119, 120), (166, 166, 164), (226, 225, 220), (238, 238, 236),
+CALM = ((28, 29, 32), (44, 46, 50), (70, 72, 76), (118, 119, 120), (166, 166, 164), (214, 213, 208), (228, 228, 226), (24, 24, 27), (36, 38, 46),
         (30, 38, 62), (42, 56, 92), (72, 60, 48), (122, 102, 80), (196, 182, 156), (62, 70, 58), (84, 38, 44))  # fmt: skip
-VIVID = ((178, 40, 44), (206, 84, 96), (222, 150, 160), (44, 92, 160), (88, 140, 200), (150, 190, 220), (40, 110, 84),
-         (120, 150, 70), (224, 186, 70), (226, 120, 50), (110, 70, 130), (40, 140, 150), (232, 214, 190))  # fmt: skip
+VIVID = ((158, 42, 46), (190, 92, 100), (206, 156, 160), (52, 88, 142), (96, 136, 182), (158, 186, 208), (58, 104, 84),
+         (124, 140, 92), (204, 176, 96), (196, 116, 70), (104, 78, 116), (70, 128, 136), (222, 208, 188), (150, 30, 50))  # fmt: skip
 LEGS = ((30, 32, 38), (40, 48, 70), (56, 72, 104), (84, 104, 138), (120, 138, 164), (26, 26, 28), (62, 60, 58),
-        (140, 124, 98), (186, 172, 146), (92, 94, 90), (200, 200, 198))  # fmt: skip
+        (140, 124, 98), (174, 160, 136), (92, 94, 90), (36, 42, 58), (34, 34, 36), (48, 58, 84))  # fmt: skip
 SHOES = ((24, 24, 26), (40, 34, 30), (70, 50, 38), (210, 210, 208), (235, 235, 235), (120, 40, 40), (60, 70, 90))
 
 
@@ -66,7 +66,7 @@ def choose_looks(random: Random, warm: float) -> Looks:
         bottom=_colour(random, LEGS if lower in ("trousers", "shorts") else CALM + VIVID, 0.1),
         shoes=_colour(random, SHOES, 0.1),
         bag=_choice(random, {"": 6, "backpack": 1.6, "shoulder": 1.8}),
-        bag_colour=_colour(random, CALM + VIVID[:4], 0.1),
+        bag_colour=_colour(random, (*CALM[:4], *CALM[8:12], *VIVID[:1]), 0.1),
         beard=not woman and random.random() < 0.3,
         stride=float(random.choice([random.uniform(0, 0.08), random.uniform(0.2, 0.38)])),
         arms=(float(random.beta(0.6, 2.2)), float(random.beta(0.6, 2.2))),
@@ -74,7 +74,7 @@ def choose_looks(random: Random, warm: float) -> Looks:
 
 
 def _top(random: Random) -> tuple[Array, Array, str]:
-    colours = CALM if random.random() < 0.66 else VIVID
+    colours = CALM if random.random() < 0.68 else VIVID
     pattern = _choice(random, {"plain": 6, "stripes": 0.8, "check": 0.8, "print": 1.4, "open": 2.2})
     return _colour(random, colours, 0.12), _colour(random, CALM + VIVID, 0.1), pattern
 
@@ -85,7 +85,7 @@ def _lowers(woman: bool, warm: float) -> dict[str, float]:
 
 
 def _headwears(woman: bool, warm: float) -> dict[str, float]:
-    return {"": 14.0, "cap": 1.6, "beanie": 3.0 * (1 - warm), "brim": 0.9 * warm, "scarf": 1.2 * woman, "hood": 1.2 * (1 - warm)}
+    return {"": 14.0, "cap": 1.6, "beanie": 3.0 * (1 - warm), "brim": 0.9 * warm, "scarf": 1.2 * woman, "hood": 0.8 * (1 - warm)}
 
 
 def _choice(random: Random, weights: dict[str, float]) -> str:

@@ -52,14 +52,14 @@ def _legs(clay: Clay, body: Body, looks: Looks) -> None:
     upper = skin if looks.lower in ("skirt", "dress") else cloth
     loose = 1.12 if looks.lower in ("trousers", "coat") else 1.0
     for side, swing in ((-1, 1), (1, -1)):
-        ahead = swing * looks.stride / 2
+        ahead = swing * looks.stride * (0.5 if looks.lower in ("trousers", "shorts") else 0.22)
         hip, knee = body.at(side * 0.085, 0.50), body.at(side * 0.09, 0.275, ahead * 0.62 + 0.03)
         ankle = body.at(side * 0.09, 0.05, ahead)
         clay.limb((hip, knee), (0.088 * loose, 0.064 * loose), upper)
         clay.limb((knee, ankle), (0.06 * loose, 0.042 * loose), lower)
         clay.limb(
-            (body.at(side * 0.09, 0.025, ahead - 0.04), body.at(side * 0.105, 0.02, ahead + 0.14)),
-            (0.045, 0.04),
+            (body.at(side * 0.09, 0.025, ahead - 0.04), body.at(side * 0.105, 0.02, ahead + 0.11)),
+            (0.04, 0.032),
             Material(plain(looks.shoes)),
         )
 
@@ -72,7 +72,7 @@ def _trunk(clay: Clay, body: Body, looks: Looks) -> None:
     profile = np.sqrt((wide * sides) ** 2 + (deep * depths) ** 2).astype(np.float32)
     thickness = math.sqrt((0.12 * sides) ** 2 + (looks.broad * depths) ** 2) * 0.9
     material = Material(_top_paint(looks, (front, right)), 1.0)
-    clay.ellipsoid(body.at(0, 0.775), body.axes(looks.broad * 0.97, 0.105, 0.115), material)
+    clay.ellipsoid(body.at(0, 0.775), body.axes(looks.broad * 0.9, 0.085, 0.105), material)
     clay.tube((body.at(0, 0.485), body.at(0, 0.858)), profile, thickness, material)
     if looks.lower in ("skirt", "dress", "coat"):
         _skirt(clay, body, looks, sides)
@@ -82,15 +82,15 @@ def _skirt(clay: Clay, body: Body, looks: Looks, sides: float) -> None:
     hem = {"skirt": 0.31, "dress": 0.27, "coat": 0.24}[looks.lower]
     colour = looks.bottom if looks.lower == "skirt" else looks.top
     flare = np.array([1.16, 1.08, 1.0, 0.9, 0.84]) * looks.broad * (0.82 + 0.18 * sides)
-    clay.tube((body.at(0, hem), body.at(0, 0.57)), flare.astype(np.float32), 0.15, Material(plain(colour), 1.3))
+    clay.tube((body.at(0, hem), body.at(0, 0.57)), flare.astype(np.float32), 0.2, Material(plain(colour), 1.3))
 
 
 def _arms(clay: Clay, body: Body, looks: Looks) -> None:
     cloth, skin = Material(plain(looks.top * 0.97), 1.0), Material(plain(looks.skin))
-    thick = 1.15 if looks.sleeve == 2 else 1.0
+    thick = 1.1 if looks.sleeve == 2 else 1.0
     for side, swing, raised in ((-1, -1, looks.arms[0]), (1, 1, looks.arms[1])):
         ahead = swing * looks.stride * 0.45
-        shoulder = body.at(side * (looks.broad - 0.02), 0.80)
+        shoulder = body.at(side * (looks.broad - 0.035), 0.795)
         elbow = body.at(side * (looks.broad + 0.055), 0.625, ahead * 0.4 - 0.02)
         wrist = body.at(side * (looks.broad + 0.04 - 0.16 * raised), 0.49 + 0.17 * raised, ahead + 0.05 + 0.2 * raised)
         clay.limb((shoulder, elbow), (0.056 * thick, 0.045 * thick), cloth if looks.sleeve else skin)
@@ -101,7 +101,8 @@ def _arms(clay: Clay, body: Body, looks: Looks) -> None:
 def _bag(clay: Clay, body: Body, looks: Looks) -> None:
     material = Material(plain(looks.bag_colour), 0.6)
     if looks.bag == "backpack":
-        clay.ellipsoid(body.at(0, 0.71, -0.17), body.axes(0.15, 0.23, 0.11), material)
+        clay.ellipsoid(body.at(0, 0.71, -0.17), body.axes(0.145, 0.21, 0.1), material)
+        clay.ellipsoid(body.at(0, 0.66, -0.2), body.axes(0.1, 0.11, 0.1), material)
     if looks.bag == "shoulder":
         clay.box(body.at(looks.broad + 0.06, 0.47), body.axes(0.05, 0.12, 0.15), material)
 

@@ -77,17 +77,17 @@ def _tree(clay: Clay, body: Body, random: Random, light: Light) -> None:
     clay.limb((body.at(0, 0), body.at(0, 0.55)), (0.16, 0.10), bark)
     for side in (-0.7, 0.6):
         clay.limb((body.at(0, 0.38), body.at(side, 0.62)), (0.08, 0.05), bark)
-    for _ in range(54):
+    for _ in range(90):
         way = random.normal(0, 1, 3)
         way *= random.uniform(0.55, 1.0) / np.linalg.norm(way)
-        size, tone = random.uniform(0.3, 0.62), np.float32(np.exp(random.normal(0.25 * way[1] - 0.1, 0.22)))
+        size, tone = random.uniform(0.22, 0.5), np.float32(np.exp(random.normal(0.25 * way[1] - 0.1, 0.22)))
         place = body.at(1.55 * way[0], 0.68 + 0.27 * way[1], 1.55 * way[2])
         clay.ellipsoid(place, body.axes(size, size * 0.75, size), Material(_leafy(leaves * tone), 2.2, _ragged))
 
 
 def _ragged(places: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
-    return np.asarray(np.sin(13 * x + 5 * y) + np.sin(11 * y + 7 * z) + np.sin(12 * z - 6 * x) > -0.75)
+    return np.asarray(np.sin(17 * x + 9 * y) + np.sin(19 * y + 11 * z) + np.sin(16 * z - 12 * x) > -0.6)
 
 
 def _leafy(colour: Array) -> Paint:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdk.scenes.backdrop import draw_row, draw_sky
+from sdk.scenes.backdrop import draw_hedge, draw_row, draw_sky
 from sdk.scenes.camera import Camera
 from sdk.scenes.crowd import Area, nearest_ground
-from sdk.scenes.ground import lay_ground
+from sdk.scenes.ground import lay_ground, light_ground
 from sdk.scenes.light import Array, Light, Random, choose_light
 from sdk.scenes.style import BACKGROUNDS, LIGHTS, SceneStyle
 
@@ -48,13 +48,18 @@ def set_stage(random: Random, size: tuple[int, int], style: SceneStyle) -> Stage
     return Stage(kind, camera, light, Area(near, max(reach, near + 6), *sides), half, far, road)
 
 
-def paint_stage(random: Random, stage: Stage) -> tuple[Array, Array]:
-    """Sky and houses in their light (h, w, 3), and the ground's colour (h, w, 3), not lit yet."""
-    picture = draw_sky(random, stage.camera, stage.light)
-    ground = lay_ground(random, stage.camera, stage.kind, stage.road)
+def paint_stage(random: Random, stage: Stage, shadow: Array) -> Array:
+    """Sky, ground and houses in their light (h, w, 3); `shadow` (h, w, 2) as `light_ground` takes it."""
+    camera, light = stage.camera, stage.light
+    picture = draw_sky(random, camera, light)
+    ground = lay_ground(random, camera, stage.kind, stage.road)
+    _, depth = camera.rows()
+    rows = np.isfinite(depth) & (depth < 400)
+    picture[rows] = light.air(light_ground(ground[rows], light, shadow[rows]), depth[rows, None])
+    draw = draw_hedge if stage.kind == "park" else draw_row
     for ends in _rows(stage):
-        draw_row(random, picture, stage.camera, stage.light, np.array(ends))
-    return picture, ground
+        draw(random, picture, camera, light, np.array(ends))
+    return picture
 
 
 def _rows(stage: Stage) -> list[tuple[tuple[float, float], tuple[float, float]]]:
@@ -62,5 +67,5 @@ def _rows(stage: Stage) -> list[tuple[tuple[float, float], tuple[float, float]]]
     half, far = stage.half, stage.far
     back = ((-half - 12, far), (half + 12, far))
     if stage.kind == "park":
-        return []
+        return [((-far, far + 9), (far, far + 9))]
     return [back, ((-half, 4.0), (-half, far)), ((half, far), (half, 4.0))]
