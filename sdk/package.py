@@ -17,6 +17,7 @@ from sdk.errors import (
     ExportError,
     FileMissing,
     FileUnlisted,
+    GoldenInvalid,
     ManifestInvalid,
     ManifestMissing,
     SizeMismatch,
@@ -55,7 +56,7 @@ class Package:
 
     def golden(self) -> Golden:
         """One photo and the master's answer to it."""
-        return golden_from_bytes(self._read(self.manifest.golden))
+        return _golden(self.manifest, self._read(self.manifest.golden))
 
     @property
     def model_card(self) -> str:
@@ -130,7 +131,7 @@ def _contents(target: Path, manifest: Manifest, files: Mapping[str, bytes]) -> _
         data = files[entry.path]
         _check_content(target, entry, data)
         if entry == manifest.golden:
-            golden_from_bytes(data)
+            _golden(manifest, data)
         return data
 
     listed = sorted(manifest.files, key=lambda entry: entry.path)
@@ -201,6 +202,18 @@ def _check_manifest_size(package: str, data: bytes) -> None:
 def _check_variants(manifest: Manifest) -> None:
     if not manifest.variants:
         raise ManifestInvalid(f"package {manifest.name} has no variants, expected at least one")
+
+
+def _golden(manifest: Manifest, data: bytes) -> Golden:
+    golden = golden_from_bytes(data)
+    (height, width), stride = golden.image.shape[:2], manifest.output.stride
+    if height % manifest.input.multiple or width % manifest.input.multiple:
+        message = f"golden image has {width} x {height} pixels, expected multiples of {manifest.input.multiple}"
+        raise GoldenInvalid(message)
+    expected = (height // stride, width // stride)
+    if golden.density.shape != expected:
+        raise GoldenInvalid(f"golden density has shape {golden.density.shape}, expected {expected}")
+    return golden
 
 
 def _check_size(package: Path, entry: FileEntry, size: int) -> None:

@@ -187,8 +187,12 @@ def test_a_damaged_array_header_is_refused_or_harmless(hits: list[tuple[int, int
 
 
 def test_a_broken_golden_pair_is_not_written(tmp_path: Path) -> None:
-    files = {**FILES, "golden.npz": npz(count=np.float64("nan"))}
-
-    with pytest.raises(GoldenInvalid, match="not finite"):
-        write_package(tmp_path / "plaza.skt", manifest_of(files), files)
+    for arrays, message in (
+        ({"count": np.float64("nan")}, "not finite"),
+        ({"image": np.zeros((16, 24, 3), np.uint8)}, "golden image has 24 x 16 pixels, expected multiples of 16"),
+        ({"density": np.zeros((2, 3), np.float32)}, r"golden density has shape \(2, 3\), expected \(2, 4\)"),
+    ):
+        files = {**FILES, "golden.npz": npz(**arrays)}
+        with pytest.raises(GoldenInvalid, match=message):
+            write_package(tmp_path / "plaza.skt", manifest_of(files), files)
     assert not list(tmp_path.iterdir())
