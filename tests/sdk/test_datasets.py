@@ -132,9 +132,7 @@ def test_a_photo_size_is_read_from_its_file(tmp_path: Path, suffix: str) -> None
 
 def test_a_photo_size_is_the_stored_one_whatever_exif_says(tmp_path: Path) -> None:
     content = labels.photo(tmp_path / "a.jpg", height=21, width=35).read_bytes()
-    turned = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0"
-    segment = b"\xff\xe1" + (len(turned) + 2).to_bytes(2, "big") + turned
-    (tmp_path / "b.jpg").write_bytes(content[:2] + segment + content[2:])
+    (tmp_path / "b.jpg").write_bytes(labels.turned(content))
 
     assert cv2.imread(str(tmp_path / "b.jpg")).shape[:2] == (35, 21)
     assert stored_size(tmp_path / "b.jpg") == (21, 35)
