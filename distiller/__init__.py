@@ -1,1 +1,1 @@
-
+"""Labelled photos to checkpoints: data, targets, networks, losses, and the trainer."""

@@ -1,39 +1,179 @@
-"""`skt-distill`: train and resume."""
+"""`skt-distill`: train, resume, evaluate."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import cv2
+import yaml
 
-from distiller.trainer import TrainConfig, main_threads, run
-from sdk.config import parse, read_yaml, with_overrides
+from sdk.commands.common import friendly, json_option, print_json
+from sdk.errors import ConfigError
 
-RECIPES = Path(__file__).parent / "recipes"
+if TYPE_CHECKING:
+    from distiller.checkpoint import Checkpoint
+    from distiller.config import TrainConfig
+    from distiller.run import Places
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+DataPath = click.Path(path_type=Path)
+
+
+def run_options(command: Command) -> Command:
+    """Add what every command takes that trains."""
+    options = (
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent."),
+        click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop."),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 @click.group()
 def main() -> None:
-    """Train counting networks."""
+    """Train counting networks. A run writes its config, environment, metrics and checkpoints into one folder."""
 
 
 @main.command()
-@click.option("--recipe", required=True, help="A shipped recipe's name, or a YAML file.")
-@click.option("--data", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True)
-@click.option("--weights", type=click.Path(path_type=Path, file_okay=False, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the recipe.")
-@click.option("--threads", type=int, default=0, help="0 uses every core.")
-def train(recipe: str, data: Path, weights: Path, out: Path, settings: tuple[str, ...], threads: int) -> None:
-    """Train, or go on with a run that was interrupted."""
+@click.option("--recipe", required=True, metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
+@click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
+@click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
+@click.option("--out", type=DataPath, required=True, help="The run's folder.")
+@run_options
+@friendly
+def train(
+    recipe: str,
+    data: Path,
+    weights: Path | None,
+    out: Path,
+    settings: tuple[str, ...],
+    threads: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train a network; the same command goes on with a run of the same config that was interrupted."""
+    from distiller.config import read_config
+    from distiller.folder import RunFolder
+    from distiller.run import Places, train
+
+    config, places, folder = read_config(recipe, settings), Places(_existing(data), weights), RunFolder(out)
+    use_threads(threads)
+    if dry_run:
+        show_plan(config, places, None, as_json=as_json)
+        return
+    folder.check_free_for(config)
+    show_result(train(config, folder, places, sys.stderr), as_json=as_json)
+
+
+@main.command()
+@click.argument("run_folder", metavar="RUN", type=DataPath)
+@click.option("--from", "name", default="last", show_default=True, metavar="NAME", help="The checkpoint to go on from.")
+@click.option("--data", type=DataPath, help="The folder of labelled sets; the run's own if absent.")
+@run_options
+@friendly
+def resume(
+    run_folder: Path,
+    name: str,
+    data: Path | None,
+    settings: tuple[str, ...],
+    threads: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Go on with the run in the folder RUN, with other settings if some are given, as in --set steps=30000."""
+    from distiller.checkpoint import load
+    from distiller.config import with_settings
+    from distiller.folder import RunFolder
+    from distiller.run import train_from
+
+    folder = RunFolder(run_folder)
+    config = folder.config()
+    if config is None:
+        raise ConfigError(f"{run_folder} holds no run", hint="expected the --out folder of skt-distill train")
+    config, places = with_settings(config, settings), known_places(folder.places(), data)
+    use_threads(threads)
+    fresh = name == "last" and not (run_folder / name).exists()  # interrupted before its first checkpoint
+    saved = None if fresh else load(run_folder / name)
+    if dry_run:
+        show_plan(config, places, saved, as_json=as_json)
+        return
+    show_result(train_from(saved, config, folder, places, sys.stderr), as_json=as_json)
+
+
+@main.command()
+@click.argument("checkpoint", type=DataPath)
+@click.option("--data", type=DataPath, required=True, help="The folder that holds the config's labelled sets.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
+@json_option
+@friendly
+def evaluate(checkpoint: Path, data: Path, threads: int | None, as_json: bool) -> None:
+    """Count the held-out photos of each set with a checkpoint's averaged weights, in full precision."""
+    from distiller.checkpoint import load
+    from distiller.evaluation import evaluate_checkpoint, score_lines
+
+    use_threads(threads)
+    scores = evaluate_checkpoint(load(checkpoint), _existing(data))
+    if as_json:
+        print_json({"checkpoint": str(checkpoint), "validation": scores})
+    else:
+        click.echo("\n".join(score_lines(scores)))
+
+
+def use_threads(threads: int | None) -> None:
+    """Give PyTorch the threads, and keep OpenCV, which runs in loader threads, to one each."""
+    import cv2
     import torch
 
-    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else RECIPES / f"{recipe}.yaml"
-    config = parse(TrainConfig, with_overrides(read_yaml(path), settings))
-    torch.set_num_threads(threads or main_threads())
+    from distiller.device import usable_cores
+
+    torch.set_num_threads(threads or usable_cores())
     cv2.setNumThreads(1)
-    run(config, out, data, weights)
+
+
+def known_places(written: dict[str, str], data: Path | None) -> Places:
+    """Where a run's data and weights lie: as its folder says, or where `--data` says."""
+    from distiller.run import Places
+
+    if data is None and "data" not in written:
+        raise ConfigError("the run's folder does not say where its data lies", hint="give --data DIR")
+    weights = Path(written["weights"]) if "weights" in written else None
+    return Places(_existing(data or Path(written["data"])), weights)
+
+
+def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, as_json: bool) -> None:
+    """Print what the run would do."""
+    from distiller.plan import make_plan, plan_lines
+
+    plan = make_plan(config, places, saved)
+    if as_json:
+        print_json(plan)
+        return
+    click.echo("\n".join(plan_lines(plan)))
+    click.echo(yaml.safe_dump({"config": plan["config"]}, sort_keys=False).rstrip())
+
+
+def show_result(result: dict[str, Any], *, as_json: bool) -> None:
+    """Print where the run stands."""
+    from distiller.evaluation import score_lines
+
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"step {result['step']}, checkpoint {result['checkpoint']}")
+    for line in score_lines(result["validation"]):
+        click.echo(line)
+
+
+def _existing(data: Path) -> Path:
+    if not data.exists():
+        raise ConfigError(f"no data folder {data}", hint="give the folder that holds the labelled sets: --data DIR")
+    return data
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Training crops: which photos, how they are changed, and in which order.
+"""Which photos training crops come from, and in which order.
 
 The crops of a step are a function of the seed and the step's number alone, so that a resumed run sees what an unbroken
 one would have seen, whatever the number of loader threads.
@@ -6,193 +6,136 @@ one would have seen, whatever the number of loader threads.
 
 from __future__ import annotations
 
-import queue
-import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
-from sdk.datasets import Sample
-from sdk.errors import InputError
+from distiller.augment import Crop, change_light, empty_crop, random_crop
+from distiller.config import TrainConfig
+from sdk.datasets import Sample, read_dataset
+from sdk.errors import ConfigError, InputError
+from sdk.frame import decode_bytes, read_bytes
+from sdk.scenes import draw_empty
 
-PADDING_BGR = (104, 116, 124)  # ImageNet's mean colour: nobody is there
-
-
-@dataclass(frozen=True)
-class Augment:
-    """How crops differ from their photos."""
-
-    crop: int = 384  # pixels, each side
-    smallest: float = 0.6  # least and greatest factor by which photos are scaled
-    largest: float = 1.6
-    grey: float = 0.1  # probability of losing the colours
-    blur: float = 0.1  # probability of losing sharpness
-    light: float = 0.25  # greatest relative change of contrast, and of brightness in units of 128
+SCENES = 64  # drawn scenes without people
+SCENE_WIDTH, SCENE_HEIGHT = 1024, 768  # pixels
 
 
 @dataclass(frozen=True)
-class Crop:
-    """A training crop: image (h, w, 3) uint8 BGR, points (n, 2) float32 as x, y in its pixels."""
+class LabelledSet:
+    """One labelled set's photos: those to train on and those held out."""
 
-    image: NDArray[np.uint8]
-    points: NDArray[np.float32]
+    name: str
+    weight: float
+    training: Sequence[Sample]
+    validation: Sequence[Sample]
 
 
-class Photos:
-    """Samples of one labelled set, decoded once and kept in memory."""
+def is_held_out(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a photo's name is one of the patterns, or begins like one that ends in *."""
+    return any(_matches(name, pattern) for pattern in patterns)
 
-    def __init__(self, samples: Sequence[Sample]) -> None:
-        self.samples = list(samples)
-        self._decoded: dict[int, NDArray[np.uint8]] = {}
 
-    def __len__(self) -> int:
-        return len(self.samples)
+def _matches(name: str, pattern: str) -> bool:
+    return name.startswith(pattern[:-1]) if pattern.endswith("*") else name == pattern
 
-    def read(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Photo (h, w, 3) uint8 BGR and its points."""
-        sample = self.samples[index]
-        if index not in self._decoded:
-            self._decoded[index] = read_photo(sample.photo)
-        return self._decoded[index], sample.points
+
+def read_sets(config: TrainConfig, data: Path) -> list[LabelledSet]:
+    """The config's labelled sets, each split as it says; refuses a held-out name that no photo has."""
+    return [_read_set(config, name, data) for name in config.sets]
+
+
+def _read_set(config: TrainConfig, name: str, data: Path) -> LabelledSet:
+    about = config.sets[name]
+    samples = read_dataset(about.dataset, data / about.root, about.part, about.split)
+    for pattern in about.validation:
+        if not any(_matches(sample.name, pattern) for sample in samples):
+            hint = f"its photos are named like {samples[0].name!r}" if samples else "the set is empty"
+            raise ConfigError(f"sets.{name}.validation names {pattern!r}, and no photo is called that", hint=hint)
+    held_out = [sample for sample in samples if is_held_out(sample.name, about.validation)]
+    training = [sample for sample in samples if not is_held_out(sample.name, about.validation)]
+    if not training:
+        raise InputError(f"set {name} has no photo to train on: {len(samples)} read, {len(held_out)} held out")
+    return LabelledSet(name, about.weight, training, held_out)
 
 
 def read_photo(path: Path) -> NDArray[np.uint8]:
-    """A training photo as (h, w, 3) uint8 BGR, as stored: labels refer to the stored pixels."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
-        raise InputError(f"cannot read training photo {path}", hint="remove it from the set or replace the file")
-    return np.asarray(image, np.uint8)
+    """A labelled photo as (h, w, 3) uint8 BGR, as stored: labels refer to the stored pixels, before EXIF rotation."""
+    return decode_bytes(read_bytes(path), str(path), upright=False)
 
 
-def random_crop(image: NDArray[np.uint8], points: NDArray[np.float32], augment: Augment, rng: Generator) -> Crop:
-    """A square crop at a random scale and place, mirrored half of the time; what lies outside the photo is plain."""
-    scale = float(np.exp(rng.uniform(np.log(augment.smallest), np.log(augment.largest))))
-    window = augment.crop / scale  # side in the photo's pixels
-    left, top = (rng.uniform(min(0.0, size - window), max(0.0, size - window)) for size in image.shape[1::-1])
-    shift = np.array([[scale, 0, -left * scale], [0, scale, -top * scale]])
-    flags = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    square = _resample(image, shift, augment.crop, flags)
-    moved = (points - np.array([left, top], np.float32)) * np.float32(scale)
-    inside = ((moved >= 0) & (moved < augment.crop)).all(axis=1)
-    moved = moved[inside]
-    if rng.random() < 0.5:
-        square = square[:, ::-1]
-        moved = np.stack([augment.crop - moved[:, 0], moved[:, 1]], axis=1)
-    return Crop(np.ascontiguousarray(square), moved.astype(np.float32))
+class PhotoCache:
+    """Decoded photos, kept while they fit into `limit` bytes; the others are decoded each time."""
 
+    def __init__(self, limit: float) -> None:
+        self.limit = limit
+        self.held = 0
+        self._photos: dict[Path, NDArray[np.uint8]] = {}
 
-def _resample(image: NDArray[np.uint8], shift: NDArray[np.float64], side: int, flags: int) -> NDArray[np.uint8]:
-    """The window that `shift` maps to a square; a shrinking window is shrunk by area first, so nothing aliases."""
-    scale = shift[0, 0]
-    left, top = (-shift[0, 2] / scale, -shift[1, 2] / scale)
-    x0, y0 = max(0, int(np.floor(left)) - 1), max(0, int(np.floor(top)) - 1)
-    x1, y1 = (int(np.ceil(edge + side / scale)) + 2 for edge in (left, top))
-    patch = image[y0:y1, x0:x1]
-    if flags == cv2.INTER_AREA:
-        size = (max(1, round(patch.shape[1] * scale)), max(1, round(patch.shape[0] * scale)))
-        zoom = np.array([size[0] / patch.shape[1], size[1] / patch.shape[0]])
-        patch = cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
-    else:
-        zoom = np.ones(2)
-    step = scale / zoom  # what is left to do after the area shrink, close to 1
-    matrix = np.array([[step[0], 0, (x0 - left) * scale], [0, step[1], (y0 - top) * scale]])
-    # Pixel centres lie half a pixel inside, so a scale moves the origin by (scale - 1) / 2.
-    matrix[:, 2] += (np.diag(matrix[:, :2]) - 1) / 2
-    out = cv2.warpAffine(
-        patch, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=PADDING_BGR
-    )
-    return np.asarray(out, np.uint8)
-
-
-def change_light(image: NDArray[np.uint8], augment: Augment, rng: Generator) -> NDArray[np.uint8]:
-    """The crop under other light, sometimes grey, sometimes blurred."""
-    contrast = 1 + rng.uniform(-augment.light, augment.light)
-    brightness = 128 * rng.uniform(-augment.light, augment.light)
-    table = np.clip((np.arange(256) - 128) * contrast + 128 + brightness, 0, 255)
-    table = 255 * (table / 255) ** np.exp(rng.uniform(-augment.light, augment.light))
-    image = np.asarray(cv2.LUT(image, table.astype(np.uint8)), np.uint8)
-    if rng.random() < augment.grey:
-        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[:, :, None], 3, axis=2).astype(np.uint8)
-    if rng.random() < augment.blur:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.2)), np.uint8)
-    return image
-
-
-def empty_crop(side: int, rng: Generator) -> Crop:
-    """A crop without people: a plain colour, noise of some grain, a gradient, or stripes, or a sum of them."""
-    base = np.full((side, side, 3), rng.uniform(0, 255, 3), np.float32)
-    grain = int(rng.choice([1, 2, 4, 8, 16, 32, 64]))
-    cells = -(-side // grain)
-    noise = rng.normal(size=(cells, cells, int(rng.choice([1, 3])))).astype(np.float32)
-    noise = cv2.resize(noise, (side, side), interpolation=cv2.INTER_LINEAR).reshape(side, side, -1)
-    ramp = np.linspace(-1, 1, side, dtype=np.float32)
-    angle, pitch = rng.uniform(0, np.pi), rng.uniform(2, 60)
-    slope = np.cos(angle) * ramp[None, :, None] + np.sin(angle) * ramp[:, None, None]
-    stripes = np.sin(slope * side / pitch)
-    strength = rng.uniform(0, 80, 3) * (rng.random(3) < 0.5)
-    image = base + strength[0] * noise + strength[1] * slope + strength[2] * stripes
-    return Crop(np.clip(image, 0, 255).astype(np.uint8), np.zeros((0, 2), np.float32))
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """The photo (h, w, 3) uint8 BGR."""
+        photo = self._photos.get(path)
+        if photo is None:
+            photo = read_photo(path)
+            if self.held + photo.nbytes <= self.limit:
+                self._photos[path] = photo
+                self.held += photo.nbytes
+        return photo
 
 
 class CropStream:
-    """The crops of each step: sets are drawn by weight, photos uniformly, `empty` of the crops show nobody."""
+    """The crops of each step: sets are drawn by weight, photos uniformly, `config.empty` of the crops show nobody."""
 
-    def __init__(
-        self, sets: Sequence[Photos], weights: Sequence[float], augment: Augment, *, seed: int, empty: float
-    ) -> None:
+    def __init__(self, sets: Sequence[LabelledSet], config: TrainConfig) -> None:
         self.sets = list(sets)
-        self.weights = np.asarray(weights, np.float64) / sum(weights)
-        self.augment = augment
-        self.seed = seed
-        self.empty = empty
+        weights = np.array([one.weight for one in sets])
+        self.weights = weights / weights.sum()
+        self.config = config
+        self.cache = PhotoCache(config.cache_gb * 1e9)
+        self._scenes: dict[int, NDArray[np.uint8]] = {}
 
     def batch(self, step: int, size: int) -> list[Crop]:
         """The crops of one step."""
-        rng = np.random.default_rng([self.seed, step])
+        rng = np.random.default_rng([self.config.seed, step])
         return [self._crop(rng) for _ in range(size)]
 
-    def _crop(self, rng: Generator) -> Crop:
-        if rng.random() < self.empty:
-            return empty_crop(self.augment.crop, rng)
-        photos = self.sets[int(rng.choice(len(self.sets), p=self.weights))]
-        image, points = photos.read(int(rng.integers(len(photos))))
-        crop = random_crop(image, points, self.augment, rng)
-        return Crop(change_light(crop.image, self.augment, rng), crop.points)
+    def _crop(self, rng: np.random.Generator) -> Crop:
+        if rng.random() < self.config.empty:
+            return self._empty_crop(rng)
+        chosen = self.sets[int(rng.choice(len(self.sets), p=self.weights))]
+        sample = chosen.training[int(rng.integers(len(chosen.training)))]
+        crop = random_crop(self.cache.read(sample.photo), sample.points, self.config.augment, rng)
+        return Crop(change_light(crop.image, self.config.augment, rng), crop.points, f"{chosen.name}/{sample.name}")
+
+    def _empty_crop(self, rng: np.random.Generator) -> Crop:
+        if not self.config.empty_scenes or rng.random() >= self.config.empty_scenes:
+            return empty_crop(self.config.augment.crop, rng)
+        seed = int(rng.integers(SCENES))
+        if seed not in self._scenes:
+            self._scenes[seed] = draw_empty(seed, width=SCENE_WIDTH, height=SCENE_HEIGHT).photo
+        crop = random_crop(self._scenes[seed], np.zeros((0, 2), np.float32), self.config.augment, rng)
+        image = change_light(crop.image, self.config.augment, rng)
+        return replace(crop, image=image, source=f"drawn scene {seed} without people")
 
 
-def prefetch(stream: CropStream, steps: range, size: int, ahead: int = 4) -> Iterator[list[Crop]]:
-    """Batches of the given steps in order, prepared by a thread that stays at most `ahead` steps in front."""
-    ready: queue.Queue[list[Crop] | BaseException] = queue.Queue(maxsize=ahead)
-    stop = threading.Event()
-
-    def produce() -> None:
+def prefetch(
+    stream: CropStream, steps: range, *, ahead: int = 4, threads: int = 1
+) -> Generator[list[Crop], None, None]:
+    """The batches of the given steps in order, prepared by threads that stay at most `ahead` steps in front."""
+    with ThreadPoolExecutor(threads, "crops") as pool:
+        waiting: deque[Future[list[Crop]]] = deque()
         try:
             for step in steps:
-                batch = stream.batch(step, size)
-                while not stop.is_set():
-                    try:
-                        ready.put(batch, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if stop.is_set():
-                    return
-        except BaseException as error:  # handed to the trainer, which raises it
-            ready.put(error)
-
-    thread = threading.Thread(target=produce, name="crops", daemon=True)
-    thread.start()
-    try:
-        for _ in steps:
-            batch = ready.get()
-            if isinstance(batch, BaseException):
-                raise batch
-            yield batch
-    finally:
-        stop.set()
-        thread.join()
+                waiting.append(pool.submit(stream.batch, step, stream.config.batch))
+                if len(waiting) > ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sdk.errors import InputError
+
 
 def cell_centres(cells: int, stride: int, like: Tensor) -> Tensor:
     """Centres in pixels of `cells` density cells along one side, (cells,)."""
@@ -28,14 +30,15 @@ def bayesian_loss(density: Tensor, points: Tensor, *, stride: int, sigma: float 
 
     Each cell belongs to each person with a posterior probability, Gaussian in the distance (deviation `sigma`, pixels),
     or to the background, a dummy point `margin` pixels away from the nearest head. Each person's expected count should
-    be 1 and the background's 0; the loss is the sum of the absolute differences, in people.
+    be 1 and the background's 0; the loss is the sum of the absolute differences, in people. Beyond the margin the
+    background's evidence stays at its greatest: there the paper's falls too, but the heads' falls faster.
 
     density: (h, w) float32, people per cell. points: (n, 2) float32, x and y in pixels; n may be 0.
     """
     if density.ndim != 2:
-        raise ValueError(f"density has shape {tuple(density.shape)}, expected (h, w)")
+        raise InputError(f"density has shape {tuple(density.shape)}, expected (h, w)")
     if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"points have shape {tuple(points.shape)}, expected (n, 2)")
+        raise InputError(f"points have shape {tuple(points.shape)}, expected (n, 2)")
     if len(points) == 0:
         return density.abs().sum()
     with torch.no_grad():
@@ -53,5 +56,5 @@ def bayesian_loss(density: Tensor, points: Tensor, *, stride: int, sigma: float 
 def density_mse(density: Tensor, target: Tensor) -> Tensor:
     """Mean squared difference per cell between densities of one shape, people per cell."""
     if density.shape != target.shape:
-        raise ValueError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}")
+        raise InputError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}")
     return ((density - target) ** 2).mean()

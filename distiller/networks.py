@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from distiller.limits import check_choice, check_limits
 
 IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of pixels scaled to 0..1
 IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
@@ -63,9 +66,7 @@ class ConvReLU(nn.Module):
         return F.relu(self.norm(self.conv(x)))
 
 
-def conv_stack(
-    inputs: int, plan: Sequence[int | str], *, dilation: int = 1, batch_norm: bool = False
-) -> nn.Sequential:
+def conv_stack(inputs: int, plan: Sequence[int | str], *, dilation: int = 1, batch_norm: bool = False) -> nn.Sequential:
     """Convolutions of the given output channels, with a 2x2 max-pool where the plan says so."""
     layers: list[nn.Module] = []
     for step in plan:
@@ -123,14 +124,29 @@ def bl(n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
 ARCHITECTURES: dict[str, Callable[..., CountingNetwork]] = {"csrnet": csrnet, "bl": bl}
 
 
+@dataclass(frozen=True)
+class Architecture:
+    """Which network."""
+
+    name: str
+    n: int = 1  # every layer keeps 1/n of its channels
+    batch_norm: bool = False  # while it is trained
+
+    def __post_init__(self) -> None:
+        check_choice("architecture", self.name, ARCHITECTURES)
+        check_limits("", {"n": self.n}, {"n": (1, 512)})
+
+    def __str__(self) -> str:
+        return f"{self.name} 1/{self.n}{' with batch normalisation' if self.batch_norm else ''}"
+
+    def build(self) -> CountingNetwork:
+        """The network with random weights."""
+        return ARCHITECTURES[self.name](self.n, batch_norm=self.batch_norm)
+
+
 def build(architecture: str, n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
     """The network of that name at 1/n of the width; refuses unknown names and n below 1."""
-    if architecture not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
-        raise ValueError(f"unknown architecture {architecture!r}; known: {known}")
-    if n < 1:
-        raise ValueError(f"width divisor n is {n}, expected 1 or more")
-    return ARCHITECTURES[architecture](n, batch_norm=batch_norm)
+    return Architecture(architecture, n, batch_norm).build()
 
 
 def fused(network: CountingNetwork) -> CountingNetwork:

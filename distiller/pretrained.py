@@ -5,36 +5,66 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from distiller.networks import IMAGENET_STD_RGB, ConvReLU, CountingNetwork
-from sdk.errors import ArtifactError
+from sdk.errors import ArtifactError, ConfigError
 
-# Convolutions of the quarter-width VGG-19 encoder, in the order in which a VGG-19 front end runs them.
-QUARTER_ENCODER = tuple(f"conv{block}{layer}" for block, layers in enumerate((2, 2, 4, 4, 1), 1)
-                        for layer in range(1, layers + 1))  # fmt: skip
+LEAST_DEVIATION = 1e-6  # of a layer's output; one that is flatter is left alone
+LEAST_DENSITY = 1e-3  # people per cell that a fresh head answers at least, so that its ReLU is alive
 
 
 def load_quarter_encoder(network: CountingNetwork, path: Path) -> int:
-    """Copy the encoder's convolutions into a quarter-width VGG front end; returns how many fitted.
+    """Copy the encoder's convolutions into a quarter-width VGG front end; returns how many it had.
 
     The encoder takes BGR, 0..255 minus the mean. Ours divides by the deviation too, so the first convolution's input
     channels are scaled back.
     """
-    weights = load_file(str(path))
-    layers = [module for module in network.frontend if isinstance(module, ConvReLU)]
-    for name, layer in zip(QUARTER_ENCODER, layers, strict=False):
+    weights = _read_weights(path)
+    layers = [(name, layer) for name, layer in named_layers(network) if f"{name}.weight" in weights]
+    if not layers:
+        hint = "expected the quarter-width VGG-19 encoder"
+        raise ArtifactError(f"encoder {path.name} holds none of the network's layers, such as conv11.weight", hint=hint)
+    for name, layer in layers:
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         if weight.shape != layer.conv.weight.shape:
             have, want = tuple(weight.shape), tuple(layer.conv.weight.shape)
             raise ArtifactError(f"{path.name}: {name} has shape {have}, the network's layer has {want}")
-        if name == QUARTER_ENCODER[0]:
+        if name == "conv11":
             weight = weight * torch.tensor([255 * s for s in reversed(IMAGENET_STD_RGB)]).view(1, 3, 1, 1)
         with torch.no_grad():
             layer.conv.weight.copy_(weight)
             layer.conv.bias.copy_(bias)  # type: ignore[union-attr]
-    return min(len(layers), len(QUARTER_ENCODER))
+    return len(layers)
+
+
+def named_layers(network: CountingNetwork) -> list[tuple[str, ConvReLU]]:
+    """The front end's layers under VGG's names: `conv21` is the first of the second block."""
+    named, block, place = [], 1, 0
+    for module in network.frontend:
+        if isinstance(module, ConvReLU):
+            place += 1
+            named.append((f"conv{block}{place}", module))
+        else:
+            block, place = block + 1, 0
+    return named
+
+
+def check_encoder(path: Path) -> None:
+    """Refuse a file of starting weights that is not there."""
+    if not path.is_file():
+        hint = "is --weights the folder that holds the recipe's encoder?"
+        raise ConfigError(f"no encoder {path}", hint=hint)
+
+
+def _read_weights(path: Path) -> dict[str, Tensor]:
+    check_encoder(path)
+    try:
+        return load_file(str(path))
+    except (OSError, SafetensorError) as error:
+        raise ArtifactError(f"encoder {path} cannot be read: {error}") from error
 
 
 @torch.no_grad()
@@ -52,6 +82,7 @@ def rescale(network: CountingNetwork, photos: Tensor) -> None:
             conv = layer.conv
             conv.bias.div_(factor)  # type: ignore[union-attr]
             deviation = conv(x).std()
+            deviation = torch.where(deviation > LEAST_DEVIATION, deviation, 1.0)
             conv.weight.div_(deviation)
             conv.bias.div_(deviation)  # type: ignore[union-attr]
             factor = factor * deviation
@@ -74,6 +105,8 @@ def start_as_identity(norm: nn.BatchNorm2d, x: Tensor) -> None:
 def start_head(network: CountingNetwork, people_per_cell: float) -> None:
     """Let the last convolution start near the mean density of the training photos, so that its ReLU is alive."""
     last = network.head[-1]
-    assert isinstance(last, nn.Conv2d) and last.bias is not None  # noqa: PT018 - every head ends so
-    nn.init.normal_(last.weight, std=people_per_cell / last.in_channels)
-    nn.init.constant_(last.bias, people_per_cell)
+    if not isinstance(last, nn.Conv2d) or last.bias is None:
+        raise TypeError(f"the head ends in {type(last).__name__}, expected a convolution with a bias")
+    density = max(people_per_cell, LEAST_DENSITY)
+    nn.init.normal_(last.weight, std=density / last.in_channels)
+    nn.init.constant_(last.bias, density)

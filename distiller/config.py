@@ -1,0 +1,133 @@
+"""The settings of a training run.
+
+A key's meaning never changes; a new key has a default that keeps old runs as they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from distiller.augment import Augment
+from distiller.device import AUTOCAST, DEVICES
+from distiller.limits import check_choice, check_limits
+from distiller.networks import ARCHITECTURES
+from distiller.objectives import OBJECTIVES
+from distiller.targets import Spread
+from sdk.config import parse, read_yaml, to_plain, with_overrides
+from sdk.errors import ConfigError
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True)
+class SetConfig:
+    """One labelled set: its reader, where it lies, how often its photos are drawn, which are held out."""
+
+    dataset: str
+    root: str  # relative to the data folder
+    part: str = ""
+    split: str = "train"
+    weight: float = 1.0  # this set's share of the crops, relative to the other sets
+    validation: tuple[str, ...] = ()  # names of photos, or beginnings that end in *
+
+    def __post_init__(self) -> None:
+        check_limits("sets.*.", {"weight": self.weight}, {"weight": (1e-9, 1e9)})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A training run, whole."""
+
+    architecture: str
+    n: int  # every layer keeps 1/n of its channels
+    sets: dict[str, SetConfig]
+    batch_norm: bool = True
+    encoder: str = ""  # quarter-width VGG-19 encoder to start from, relative to the weights folder
+    augment: Augment = field(default_factory=Augment)
+    empty: float = 0.05  # part of the crops that show nobody
+    empty_scenes: float = 0.0  # part of those that are cut from drawn scenes; the others are plain patterns
+    objective: str = "bayesian"  # what the density is trained against: see distiller.objectives
+    seed: int = 1
+    batch: int = 6  # crops a step
+    steps: int = 14000
+    warmup: int = 300  # steps over which the learning rate rises
+    decay: int = 4000  # steps at the end over which it falls to zero
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    clip: float = 5.0  # greatest gradient norm, in units of its running mean
+    ema: float = 0.999  # of the averaged weights, the part that a step keeps
+    sigma: float = 8.0  # pixels; bayesian: see bayesian_loss
+    margin: float = 48.0  # pixels; bayesian: see bayesian_loss
+    target: Spread = field(default_factory=Spread)  # density-mse: how target maps spread each head
+    save_every: int = 250  # steps
+    validate_every: int = 1000  # steps
+    device: str = "auto"  # auto: a GPU where there is one
+    autocast: str = "bfloat16"  # number format of the convolutions, or off
+    cache_gb: float = 8.0  # decoded photos kept in memory
+
+    def __post_init__(self) -> None:
+        check_choice("architecture", self.architecture, ARCHITECTURES)
+        check_choice("objective", self.objective, OBJECTIVES)
+        check_choice("device", self.device, DEVICES)
+        check_choice("autocast", self.autocast, AUTOCAST)
+        check_limits("", {name: getattr(self, name) for name in LIMITS}, LIMITS)
+        if not self.sets:
+            raise ConfigError("setting sets is empty", hint="name at least one labelled set")
+
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "n": (1, 512),
+    "empty": (0, 1),
+    "empty_scenes": (0, 1),
+    "seed": (0, 2**63 - 1),
+    "batch": (1, 65536),
+    "steps": (1, 1e9),
+    "warmup": (0, 1e9),
+    "decay": (0, 1e9),
+    "lr": (1e-9, 10),
+    "weight_decay": (0, 10),
+    "clip": (1e-3, 1e6),
+    "ema": (0, 1),
+    "sigma": (0.1, 1000),
+    "margin": (0.1, 10000),
+    "save_every": (1, 1e9),
+    "validate_every": (1, 1e9),
+    "cache_gb": (0, 1e6),
+}
+
+
+def recipe_names() -> list[str]:
+    """The recipes that ship with the package."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def read_config(recipe: str, settings: Iterable[str] = ()) -> TrainConfig:
+    """The config of a shipped recipe's name or a YAML file, with each `a.b=value` set."""
+    path = Path(recipe)
+    if not recipe.endswith((".yaml", ".yml")):
+        check_choice("--recipe", recipe, recipe_names(), hint="or give a file that ends with .yaml")
+        path = RECIPES / f"{recipe}.yaml"
+    return parse(TrainConfig, with_overrides(read_yaml(path), settings))
+
+
+def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:
+    """The config with each `a.b=value` set."""
+    return parse(TrainConfig, with_overrides(to_plain(config), settings))
+
+
+def differing_settings(one: TrainConfig, other: TrainConfig) -> list[str]:
+    """Each setting that differs, as `a.b: value, not other value`."""
+    here, there = _flat(to_plain(one)), _flat(to_plain(other))
+    keys = [*here, *(key for key in there if key not in here)]
+    return [f"{key}: {here.get(key)}, not {there.get(key)}" for key in keys if here.get(key) != there.get(key)]
+
+
+def _flat(data: Mapping[str, Any], where: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        flat |= _flat(value, f"{where}{key}.") if isinstance(value, Mapping) else {f"{where}{key}": value}
+    return flat

@@ -1,0 +1,101 @@
+"""A run's folder: `config.yaml`, `environment.json`, `metrics.jsonl`, and the checkpoints `last` and `before-decay`."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import safetensors
+import torch
+import yaml
+
+from distiller import checkpoint as store
+from distiller.config import TrainConfig, differing_settings
+from sdk.config import parse, read_yaml, to_plain
+from sdk.errors import ConfigError
+from sdk.files import write_whole
+
+LAST = "last"
+BEFORE_DECAY = "before-decay"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run writes."""
+
+    path: Path
+
+    def config(self) -> TrainConfig | None:
+        """The config of the run that the folder holds, if it holds one."""
+        if (self.path / "config.yaml").exists():
+            return parse(TrainConfig, read_yaml(self.path / "config.yaml"))
+        if (self.path / LAST).exists():  # written before runs had a config.yaml
+            return parse(TrainConfig, store.load(self.path / LAST).facts["config"])
+        return None
+
+    def places(self) -> dict[str, str]:
+        """The folders of data and weights that the run was started with, as far as they are known."""
+        file = self.path / "environment.json"
+        if not file.exists():
+            return {}
+        try:
+            return dict(json.loads(file.read_text("utf-8"))["places"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ConfigError(f"{file} is damaged: no places in it", hint="remove it and give --data") from error
+
+    def check_free_for(self, config: TrainConfig) -> None:
+        """Refuse a folder with another run, or with anything else in it."""
+        held = self.config()
+        if held is None and self.path.is_dir() and any(self.path.iterdir()):
+            raise ConfigError(f"folder {self.path} is not empty and holds no run", hint="choose another --out")
+        if held is not None and held != config:
+            different = "; ".join(differing_settings(held, config)[:3])
+            hint = "choose another --out, or go on with that run: skt-distill resume"
+            raise ConfigError(f"folder {self.path} holds a run with another config ({different})", hint=hint)
+
+    def write(self, config: TrainConfig, places: Mapping[str, str], device: torch.device) -> None:
+        """Write the resolved config, and what the run is computed with."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            text = yaml.safe_dump(to_plain(config), sort_keys=False)
+            write_whole(self.path / "config.yaml", text.encode())
+            facts = {**environment(device), "places": dict(places)}
+            write_whole(self.path / "environment.json", (json.dumps(facts, indent=2) + "\n").encode())
+        except OSError as error:
+            raise ConfigError(f"cannot write to the run's folder {self.path}: {error.strerror}") from error
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Add a line to the run's metrics."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(record) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop the metrics of steps that a resumed run will take again, and a line that was cut off."""
+        file = self.path / "metrics.jsonl"
+        if file.exists():
+            lines = file.read_text("utf-8").splitlines()
+            write_whole(file, "".join(f"{line}\n" for line in lines if _step_of(line) <= step).encode())
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions, machine and threads."""
+    modules = {"numpy": np, "opencv": cv2, "safetensors": safetensors, "torch": torch}
+    return {
+        "versions": {"python": platform.python_version()} | {name: m.__version__ for name, m in modules.items()},
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "threads": torch.get_num_threads(),
+    }

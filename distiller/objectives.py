@@ -1,0 +1,44 @@
+"""What the density of a crop is trained against, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from distiller.augment import Crop
+from distiller.losses import bayesian_loss, density_mse
+from distiller.networks import STRIDE
+from distiller.targets import density_map
+
+if TYPE_CHECKING:
+    from distiller.config import TrainConfig
+
+
+def bayesian(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
+    """See bayesian_loss; density (h, w), points (n, 2)."""
+    return bayesian_loss(density, points, stride=STRIDE, sigma=config.sigma, margin=config.margin)
+
+
+def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
+    """Mean squared error per cell beside the exact target map; density (h, w), points (n, 2)."""
+    size = (density.shape[0] * STRIDE, density.shape[1] * STRIDE)
+    return density_mse(density, density_map(points, size, config.target, stride=STRIDE))
+
+
+OBJECTIVES: dict[str, Callable[[Tensor, Tensor, "TrainConfig"], Tensor]] = {
+    "bayesian": bayesian,
+    "density-mse": squared_error,
+}
+
+
+def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
+    """Mean of the objective over the crops; density (n, h, w)."""
+    objective = OBJECTIVES[config.objective]
+    losses = [
+        objective(one, torch.from_numpy(crop.points).to(density.device), config)
+        for one, crop in zip(density, crops, strict=True)
+    ]
+    return torch.stack(losses).mean()

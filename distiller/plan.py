@@ -1,0 +1,53 @@
+"""What a run would do, before it does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from distiller.checkpoint import Checkpoint
+from distiller.config import TrainConfig
+from distiller.data import read_sets
+from distiller.networks import count_macs, count_parameters
+from distiller.run import Places
+from distiller.trainer import Trainer
+from sdk.config import to_plain
+
+PAPER_SIZE = (576, 864)  # height and width at which published figures are stated
+
+
+def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = None) -> dict[str, Any]:
+    """The resolved config, the network's size, the device and the photos; refuses what training would refuse."""
+    trainer = Trainer(config)
+    if saved is not None:
+        trainer.resume(saved)
+    encoder = None if saved is not None else places.encoder(config)
+    sets = {
+        one.name: {"training": len(one.training), "held_out": len(one.validation)}
+        for one in read_sets(config, places.data)
+    }
+    crop = config.augment.crop
+    return {
+        "network": str(trainer.architecture),
+        "parameters": count_parameters(trainer.network),
+        "macs": count_macs(trainer.network, *PAPER_SIZE),
+        "macs_a_step": config.batch * count_macs(trainer.network, crop, crop),
+        "device": str(trainer.device),
+        "first_step": trainer.step,
+        "encoder": None if encoder is None else encoder.name,
+        "photos": sets,
+        "config": to_plain(config),
+    }
+
+
+def plan_lines(plan: dict[str, Any]) -> list[str]:
+    """The plan for people; the config itself is printed as YAML."""
+    photos = [f"  {name}: {n['training']} to train on, {n['held_out']} held out" for name, n in plan["photos"].items()]
+    macs = f"{plan['macs'] / 1e9:.2f} GMAC at {PAPER_SIZE[0]}x{PAPER_SIZE[1]}"
+    return [
+        f"network     {plan['network']}, {plan['parameters'] / 1e6:.3f} M parameters, {macs}",
+        f"one step    {plan['macs_a_step'] / 1e9:.2f} GMAC forward, on {plan['device']}",
+        f"steps       {plan['first_step']} to {plan['config']['steps']}",
+        f"starts from {plan['encoder'] or ('a checkpoint' if plan['first_step'] else 'random weights')}",
+        "photos",
+        *photos,
+    ]

@@ -1,0 +1,124 @@
+"""A training run from its config to its last checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+
+from distiller import checkpoint as store
+from distiller.config import TrainConfig
+from distiller.data import CropStream, LabelledSet, prefetch, read_sets
+from distiller.device import usable_cores
+from distiller.folder import BEFORE_DECAY, LAST, RunFolder
+from distiller.pretrained import check_encoder
+from distiller.progress import ProgressLine
+from distiller.schedule import learning_rate
+from distiller.trainer import Trainer
+from distiller.validation import Scores, validate_sets
+from sdk.errors import ConfigError
+from sdk.timing import Stopwatch
+
+FIRST_CROPS = 16  # on which a fresh network is brought to scale
+LOG_EVERY = 100  # steps
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a run's labelled sets and starting weights lie."""
+
+    data: Path
+    weights: Path | None = None
+
+    def encoder(self, config: TrainConfig) -> Path | None:
+        """The file of starting weights that the config names; refuses one that is not there."""
+        if not config.encoder:
+            return None
+        if self.weights is None:
+            raise ConfigError(f"the config starts from encoder {config.encoder}", hint="give its folder: --weights DIR")
+        path = self.weights / config.encoder
+        check_encoder(path)
+        return path
+
+    def to_json(self) -> dict[str, str]:
+        """As a run's folder keeps them."""
+        weights = {} if self.weights is None else {"weights": str(self.weights.resolve())}
+        return {"data": str(self.data.resolve()), **weights}
+
+
+@dataclass
+class Run:
+    """The parts of a run while it goes on."""
+
+    trainer: Trainer
+    folder: RunFolder
+    sets: Sequence[LabelledSet]
+    progress: ProgressLine
+    scores: dict[str, Scores]  # of the newest validation
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    losses: list[float] = field(default_factory=list)  # since the newest line of the log
+
+
+def train(config: TrainConfig, folder: RunFolder, places: Places, stream: TextIO) -> dict[str, Any]:
+    """Train to the config's last step, from the folder's last checkpoint if it has one."""
+    saved = store.load(folder.path / LAST) if (folder.path / LAST).exists() else None
+    return train_from(saved, config, folder, places, stream)
+
+
+def train_from(
+    saved: store.Checkpoint | None, config: TrainConfig, folder: RunFolder, places: Places, stream: TextIO
+) -> dict[str, Any]:
+    """Train to the config's last step from a checkpoint, or from the start; returns step and validation scores."""
+    trainer = Trainer(config)
+    sets = read_sets(config, places.data)
+    crops = CropStream(sets, config)
+    if saved is not None:
+        trainer.resume(saved)
+    else:
+        trainer.start(crops.batch(0, FIRST_CROPS), places.encoder(config))
+    folder.write(config, places.to_json(), trainer.device)
+    folder.forget_after(trainer.step)
+    progress = ProgressLine(stream, trainer.step, config.steps)
+    scores = saved.facts.get("metrics", {}) if saved is not None else {}
+    run = Run(trainer, folder, sets, progress, scores)
+    progress.note(f"{trainer.architecture} on {trainer.device}, from step {trainer.step} to {config.steps}")
+    steps = range(trainer.step, config.steps)
+    with closing(prefetch(crops, steps, threads=max(1, min(8, usable_cores() // 2)))) as batches:
+        for batch in batches:
+            _take_step(run, trainer.train_step(batch))
+    return {"step": trainer.step, "validation": run.scores, "checkpoint": str(folder.path / LAST)}
+
+
+def _take_step(run: Run, loss: float) -> None:
+    """What follows a step: log, validation and checkpoints when they are due."""
+    config, step = run.trainer.config, run.trainer.step
+    lr = learning_rate(config, step - 1)
+    run.losses.append(loss)
+    run.progress.step(step, loss, lr)
+    final = step == config.steps
+    if step % LOG_EVERY == 0 or final:
+        seconds = run.watch.seconds()
+        run.folder.log({"step": step, "loss": float(np.mean(run.losses)), "lr": lr, "seconds": seconds})
+        run.losses = []
+    if step % config.validate_every == 0 or final:
+        _validate(run)
+    if step % config.save_every == 0 or final:
+        run.trainer.save(run.folder.path / LAST, run.scores)
+    if config.decay and step == config.steps - config.decay:
+        run.trainer.save(run.folder.path / BEFORE_DECAY, run.scores)
+
+
+def _validate(run: Run) -> None:
+    run.scores = validate_sets(run.trainer.average, run.sets, run.trainer.config.autocast)
+    run.folder.log({"step": run.trainer.step, "validation": run.scores})
+    if run.scores:
+        run.progress.note(f"step {run.trainer.step}: {describe(run.scores)}")
+
+
+def describe(scores: dict[str, Scores]) -> str:
+    """Validation scores in a line."""
+    return ", ".join(f"{name} MAE {score['mae']:.2f} (bias {score['bias']:+.2f})" for name, score in scores.items())
