@@ -50,9 +50,5 @@ def agree(what: str, planned: object, loaded: object, candidate: Candidate) -> N
 
 def stored_notes(candidate: Candidate) -> tuple[str, ...]:
     """What a user should know of this variant on this device."""
-    variant, notes = candidate.variant, []
-    if variant.precision != candidate.precision:
-        notes.append(f"weights are stored in {variant.precision}; arithmetic is {candidate.precision}")
-    if variant.precision == "int8" and variant.gate_passed is not True:
-        notes.append("this int8 variant has not passed an accuracy gate")
-    return tuple(notes)
+    unproven = candidate.variant.precision == "int8" and candidate.variant.gate_passed is not True
+    return ("this int8 variant has not passed an accuracy gate",) if unproven else ()

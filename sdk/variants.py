@@ -28,9 +28,9 @@ def planned_variant(manifest: Manifest, entry: VariantEntry) -> Variant:
 
 
 def gate_passed(entry: VariantEntry) -> bool | None:
-    """Whether the accuracy gate passed; None where it never ran."""
-    status = "none" if entry.gate is None else entry.gate["status"]
-    return {"passed": True, "ungated": False}.get(status)
+    """True where the accuracy gate passed; None where it never ran: a variant that failed it is never packaged."""
+    passed = entry.gate is not None and entry.gate["status"] == "passed"
+    return True if passed else None
 
 
 def lowest(spec: str) -> str:
