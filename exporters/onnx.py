@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from distiller.networks import CountingNetwork
 
 OPSET = 20  # the highest that TensorRT 10.3 of JetPack 6 reads
-IR_VERSION = 10
+IR_VERSION = 9  # the one of opset 20, so that all that read the opset read the file
 PRODUCER = "skt-export"
 MANIFEST_KEY = "skt.manifest"
 INPUT, OUTPUTS = "image", ("density", "count")
@@ -49,13 +49,18 @@ def embedded_manifest(model: onnx.ModelProto) -> bytes:
 
 def read_master(data: bytes, where: str) -> onnx.ModelProto:
     """The model in a file's bytes, without what is embedded in it; refuses what does not fit the contract."""
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError as error:
-        raise ExportError(f"{where} is not an ONNX model: {error}") from error
+    model = load_model(data, where)
     del model.metadata_props[:]
     check(model)
     return model
+
+
+def load_model(data: bytes, where: str) -> onnx.ModelProto:
+    """The model in a file's bytes, as it is."""
+    try:
+        return onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise ExportError(f"{where} is not an ONNX model: {error}") from error
 
 
 def check(model: onnx.ModelProto) -> None:
@@ -79,7 +84,7 @@ def _exported(network: CountingNetwork) -> onnx.ModelProto:
     m = network.multiple
     example = torch.zeros(2, 4 * m, 6 * m, 3, dtype=torch.uint8)
     rows, columns, batch = (torch.export.Dim(name, min=1, max=4096) for name in ("rows", "columns", "n"))
-    with _quiet(), export_extra():
+    with _quiet(), export_extra(), _refusals(torch.onnx.errors.OnnxExporterError):
         program = torch.onnx.export(
             DeployedGraph(network).eval(),
             args=(example,),
@@ -101,6 +106,18 @@ def _exported(network: CountingNetwork) -> onnx.ModelProto:
             dump_exported_program=False,
         )
     return program.model_proto
+
+
+@contextlib.contextmanager
+def _refusals(kind: type[Exception]) -> Iterator[None]:
+    """Tell in one line which part of a network cannot become ONNX."""
+    try:
+        yield
+    except kind as error:
+        cause = error.__cause__ or error
+        told = " ".join(str(cause).split())[:300]
+        hint = "use layers whose work does not depend on pixel values"
+        raise ExportError(f"the network cannot become ONNX: {type(cause).__name__}: {told}", hint=hint) from error
 
 
 @contextlib.contextmanager

@@ -1,0 +1,140 @@
+"""MODEL_CARD.md, written from the manifest alone, so that both always say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdk.manifest import Manifest, VariantEntry
+
+NETWORKS = {
+    "bl": "the VGG-19 network of Bayesian Loss (Ma et al., ICCV 2019, arXiv 1908.03684)",
+    "csrnet": "CSRNet (Li et al., CVPR 2018, arXiv 1802.10062)",
+}
+DATA = {  # data set: name, source, terms
+    "shanghaitech": ("ShanghaiTech", "Zhang et al., CVPR 2016", "published for research"),
+    "beijing-brt": ("Beijing BRT", "Ding et al., 2018", "published for research"),
+    "ucf-cc-50": ("UCF_CC_50", "Idrees et al., CVPR 2013", "published for research"),
+    "ucf-qnrf": ("UCF-QNRF", "Idrees et al., ECCV 2018", "published for research"),
+    "nwpu": ("NWPU-Crowd", "Wang et al., TPAMI 2020", "published for research"),
+    "jhu": ("JHU-Crowd++", "Sindagi et al., TPAMI 2020", "published for research"),
+}
+ENCODERS = {
+    "vgg19_quarter_encoder": "ImageNet VGG-19 at quarter width (Collaborative Distillation, CVPR 2020; MIT licence)",
+}
+
+
+def model_card(manifest: Manifest) -> str:
+    """The card, Markdown."""
+    parts = [_what(manifest), _contract(manifest), _variants(manifest.variants), _accuracy(manifest.provenance)]
+    return "\n".join([*parts, _data(manifest), _limits(), _made(manifest)])
+
+
+def _what(manifest: Manifest) -> str:
+    about = manifest.provenance.get("network", {})
+    n = about.get("n", 1)
+    family = NETWORKS.get(about.get("name", ""), manifest.architecture)
+    width = f", every layer at 1/{n} of its channels" if n > 1 else ""
+    return f"""# {manifest.name}
+
+Counts people in photos: people per cell of {manifest.output.stride} x {manifest.output.stride} pixels, and their sum.
+
+| | |
+|---|---|
+| network | {family}{width} |
+| parameters | {manifest.parameters:,} |
+| multiply-adds at 576 x 864 | {manifest.macs_576x864 / 1e9:.1f} G |
+| version | {manifest.version} |
+| training step | {manifest.provenance.get("step", "not recorded")} |
+"""
+
+
+def _contract(manifest: Manifest) -> str:
+    put, stride = manifest.input, manifest.output.stride
+    return f"""## Input and output
+
+* `{put.name}`: {put.dtype} {put.layout}, {put.colour}, both sides multiples of {put.multiple} pixels.
+* `{manifest.output.density}`: float32 (n, h/{stride}, w/{stride}), people per cell, never negative.
+* `{manifest.output.count}`: float32 (n,), people in the photo.
+* Photos: {manifest.preprocessing}.
+* A cell sees at most {manifest.receptive_halo} pixels beyond itself: tiles with that halo count as the whole frame does.
+"""
+
+
+def _variants(variants: Sequence[VariantEntry]) -> str:
+    rows = [_variant_row(variant) for variant in variants]
+    head = ["## Variants", "", "Each was compared with the trained network on drawn scenes; greatest differences:", ""]
+    columns = ["| variant | size | cell, people | count, relative | by |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *columns, *rows, ""])
+
+
+def _variant_row(variant: VariantEntry) -> str:
+    size = sum(entry.size for entry in variant.files) / 2**20
+    parity = variant.parity or {}
+    cell, count = parity.get("max_density_error"), parity.get("max_relative_count_error")
+    return f"| {variant.id} | {size:.1f} MiB | {cell} | {count} | {parity.get('engine')} |"
+
+
+def _accuracy(provenance: dict[str, Any]) -> str:
+    evaluations = provenance.get("evaluations", [])
+    if not evaluations:
+        return "## Accuracy\n\nNot measured. Score it on your own scenes with `skt-eval` before you rely on it.\n"
+    columns = ["| data set | photos | MAE | RMSE | bias |", "|---|---|---|---|---|"]
+    rows = [_score_row(scores) for scores in evaluations]
+    densities = [_bins(scores) for scores in evaluations if scores.get("bins")]
+    note = "Errors in people a photo, against head points; bias is counted minus true."
+    return "\n".join(["## Accuracy", "", *columns, *rows, "", note, "", *densities])
+
+
+def _score_row(scores: dict[str, Any]) -> str:
+    figures = [_figure(scores.get(key)) for key in ("mae", "rmse", "bias")]
+    return f"| {scores['dataset']} | {scores['photos']} | {' | '.join(figures)} |"
+
+
+def _bins(scores: dict[str, Any]) -> str:
+    columns = ["| people in the photo | photos | MAE | bias |", "|---|---|---|---|"]
+    rows = [
+        f"| {_range(part)} | {part['photos']} | {_figure(part.get('mae'))} | {_figure(part.get('bias'))} |"
+        for part in scores["bins"]
+    ]
+    return "\n".join([f"### {scores['dataset']} by density", "", *columns, *rows, ""])
+
+
+def _range(part: dict[str, Any]) -> str:
+    fewest, most = part["fewest"], part["most"]
+    return str(fewest) if fewest == most else f"{fewest} or more" if most is None else f"{fewest} to {most}"
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _data(manifest: Manifest) -> str:
+    config = manifest.provenance.get("config", {})
+    lines = [_set_line(about) for _, about in sorted(config.get("sets", {}).items())]
+    encoder = str(config.get("encoder", "")).removesuffix(".safetensors")
+    if encoder:
+        lines.append(f"* Starting weights: {ENCODERS.get(encoder, encoder)}")
+    told = lines or ["* Not recorded."]
+    return "\n".join(["## Training data and licences", "", *told, "", f"Licence of {manifest.licence}.", ""])
+
+
+def _set_line(about: dict[str, Any]) -> str:
+    name, source, terms = DATA.get(about["dataset"], (about["dataset"], "", "terms not known to this tool"))
+    part = " ".join(str(about[key]) for key in ("part", "split") if about.get(key))
+    return f"* {name} {part}: {', '.join(text for text in (source, terms) if text)}"
+
+
+def _limits() -> str:
+    return """## Limits
+
+* It counts what looks like heads at the scales it was trained on; very near, very far and unusual views count worse.
+* Statues, posters and reflections can count as people. It does not tell who anybody is.
+* Counts are estimates. Measure them on your own scenes before decisions, and never rest safety on them alone.
+"""
+
+
+def _made(manifest: Manifest) -> str:
+    versions = manifest.provenance.get("versions", {})
+    told = ", ".join(f"{name} {number}" for name, number in sorted(versions.items()) if number)
+    return f"## How it was made\n\nBy `skt-export`{f' with {told}' if told else ''}. Figures: `reports/parity.json`.\n"

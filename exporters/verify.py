@@ -1,0 +1,49 @@
+"""Whether a package is whole, and whether what its variants say of themselves is what its manifest says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from exporters.build import embedded_json
+from exporters.needs import export_extra
+from exporters.onnx import embedded_manifest, load_model
+from exporters.openvino import RT_INFO
+from sdk.errors import ArtifactError
+from sdk.manifest import VariantEntry
+from sdk.package import Package
+
+
+def verify(package: Package) -> None:
+    """Check every file's sha256, the golden pair, and the manifest inside each variant; raises ArtifactError."""
+    package.verify()
+    expected = json.loads(embedded_json(package.manifest))
+    for variant in package.manifest.variants:
+        inside = _embedded(variant, package.read(variant.id))
+        if inside != expected:
+            keys = sorted(key for key in {*inside, *expected} if inside.get(key) != expected.get(key))
+            message = f"the manifest inside variant {variant.id} differs from manifest.json in {', '.join(keys)}"
+            raise ArtifactError(message, hint="export the package again", variant=variant.id)
+
+
+def _embedded(variant: VariantEntry, files: dict[str, bytes]) -> dict[str, Any]:
+    read = {"onnx": _from_onnx, "openvino": _from_openvino}.get(variant.format)
+    if read is None:
+        raise ArtifactError(f"variant {variant.id} has format {variant.format}, which this release cannot verify")
+    try:
+        inside = json.loads(read(files, variant.id))
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise ArtifactError(f"variant {variant.id} holds no manifest that can be read: {error}") from error
+    return inside if isinstance(inside, dict) else {}
+
+
+def _from_onnx(files: dict[str, bytes], variant: str) -> bytes:
+    return embedded_manifest(load_model(files["model.onnx"], f"variant {variant}"))
+
+
+def _from_openvino(files: dict[str, bytes], _: str) -> str:
+    with export_extra():
+        import openvino
+
+    model = openvino.Core().read_model(files["model.xml"], files["model.bin"])
+    return str(model.get_rt_info(RT_INFO).value)

@@ -1,0 +1,40 @@
+"""A tiny student, exported once for all tests of the exporters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import pytest
+
+from exporters.build import VARIANTS, Built, Options, build
+from exporters.source import open_source
+from sdk.package import write_package
+from tests.students import save_student
+
+
+@pytest.fixture(scope="session")
+def student_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny, untrained student's checkpoint."""
+    return save_student(tmp_path_factory.mktemp("run") / "bl-tiny" / "last")
+
+
+@pytest.fixture(scope="session")
+def built(student_checkpoint: Path) -> Built:
+    """That student's package in memory, with every variant."""
+    with open_source(student_checkpoint) as source:
+        return build(source, Options(tuple(VARIANTS)), lambda _: None)
+
+
+@pytest.fixture(scope="session")
+def master(built: Built) -> onnx.ModelProto:
+    """Its master ONNX, manifest embedded."""
+    return onnx.load_model_from_string(built.files["variants/onnx-fp32/model.onnx"])
+
+
+@pytest.fixture(scope="session")
+def package(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its package on disk."""
+    path = tmp_path_factory.mktemp("packages") / "bl-tiny.skt"
+    write_package(path, built.manifest, built.files).close()
+    return path

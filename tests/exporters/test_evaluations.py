@@ -1,0 +1,58 @@
+"""Scores of skt-eval on their way to the model card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exporters.evaluations import check_of_model, read_evaluation
+from sdk.errors import ConfigError
+from sdk.metrics import PhotoScore, score_photos
+
+SCORES = score_photos([PhotoScore("a", 10, 12.0, (2.0, 2.0, 2.0, 2.0)), PhotoScore("b", 0, 0.5, (0.5, 0.5, 0.5, 0.5))])
+
+
+def scored(folder: Path, *, indent: int | None = None) -> Path:
+    record = {"dataset": "points", "package": "tiny 1a", "backend": "x", "scores": SCORES.to_json(), "photos": ["a", "b"]}
+    path = folder / "scores.json"
+    path.write_text(json.dumps(record, indent=indent), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None):
+    kept = read_evaluation(scored(tmp_path, indent=indent))
+
+    assert (kept["dataset"], kept["photos"], kept["mae"]) == ("points", 2, SCORES.mae)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is not JSON"),
+        ("scores: 3", "is not JSON"),
+        ("[1]", "holds list, expected an object of scores"),
+        ('{"dataset": "a"}', "has no photos, mae, rmse"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, text: str, told: str):
+    path = tmp_path / "other.json"
+    path.write_text(text, "utf-8")
+
+    with pytest.raises(ConfigError, match=told):
+        read_evaluation(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"cannot read evaluation .*none.json: No such file"):
+        read_evaluation(tmp_path / "none.json")
+
+
+def test_scores_of_other_weights_are_refused(tmp_path: Path):
+    evaluation = read_evaluation(scored(tmp_path))
+
+    check_of_model(evaluation, "1a")
+    with pytest.raises(ConfigError, match="the evaluation on points is of tiny 1a, this model's version is 2b"):
+        check_of_model(evaluation, "2b")

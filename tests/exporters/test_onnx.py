@@ -1,0 +1,140 @@
+"""The master ONNX."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from exporters.build import Built, embedded_json
+from exporters.onnx import IR_VERSION, OPSET, check, embedded_manifest, load_model, master_of, read_master, with_manifest
+from exporters.source import open_source, torch_reference
+from runtimes import Candidate, Variant, load
+from sdk.errors import ExportError
+from tests.students import student
+from tests.tolerances import COUNT_RELATIVE, DENSITY_ABSOLUTE
+
+
+def dims(put: onnx.ValueInfoProto) -> list[str | int]:
+    return [side.dim_param or side.dim_value for side in put.type.tensor_type.shape.dim]
+
+
+def test_the_contract_is_in_the_graph(master: onnx.ModelProto):
+    image, density, count = master.graph.input[0], *master.graph.output
+
+    assert (image.name, dims(image)) == ("image", ["n", "h", "w", 3])
+    assert (density.name, dims(density)) == ("density", ["n", "h/stride", "w/stride"])
+    assert (count.name, dims(count)) == ("count", ["n"])
+    assert image.type.tensor_type.elem_type == onnx.TensorProto.UINT8
+    assert {put.type.tensor_type.elem_type for put in (density, count)} == {onnx.TensorProto.FLOAT}
+
+
+def test_opset_producer_and_format_are_stated(master: onnx.ModelProto):
+    opsets = [(opset.domain, opset.version) for opset in master.opset_import]
+
+    assert opsets == [("", OPSET)]
+    assert (master.ir_version, master.producer_name) == (IR_VERSION, "skt-export")
+    assert not any(tensor.data_location for tensor in master.graph.initializer)
+
+
+def test_nothing_of_the_machine_is_inside(built: Built):
+    data = built.files["variants/onnx-fp32/model.onnx"]
+
+    for trace in (str(Path(__file__).parents[2]), "/home/", "distiller", ".py", "stack_trace", "pkg.torch"):
+        assert trace.encode() not in data
+
+
+def test_the_same_checkpoint_gives_the_same_bytes(student_checkpoint: Path, built: Built):
+    with open_source(student_checkpoint) as again:
+        data = with_manifest(again.master, embedded_json(built.manifest))
+
+    assert data == built.files["variants/onnx-fp32/model.onnx"]
+
+
+def test_names_are_unique_and_tell_what_made_a_value(master: onnx.ModelProto):
+    names = [name for node in master.graph.node for name in node.output]
+
+    assert len(set(names)) == len(names)
+    assert all(name == node.name for node, name in zip(master.graph.node, names, strict=True))
+    assert "frontend.0.conv.weight" in {tensor.name for tensor in master.graph.initializer}
+
+
+def test_the_manifest_travels_in_the_metadata(master: onnx.ModelProto, built: Built):
+    inside = json.loads(embedded_manifest(master))
+
+    assert inside["receptive_halo"] == built.manifest.receptive_halo
+    assert "variants" not in inside
+
+
+@pytest.mark.parametrize("shape", [(1, 16, 16), (1, 64, 208), (3, 112, 48), (5, 32, 32)])
+def test_any_size_and_batch_answers_like_torch(built: Built, shape: tuple[int, int, int]):
+    batch = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
+    files = {"model.onnx": built.files["variants/onnx-fp32/model.onnx"]}
+
+    expected = torch_reference(student())(batch)
+    with load(Candidate(Variant("onnx-fp32", "onnx", "fp32"), "onnxruntime", "cpu", "fp32"), files) as backend:
+        answer = backend.run(batch)
+
+    assert answer.density.shape == expected.density.shape
+    assert answer.density == pytest.approx(expected.density, abs=DENSITY_ABSOLUTE)
+    assert answer.count == pytest.approx(expected.count, rel=COUNT_RELATIVE)
+
+
+def test_another_contract_is_refused(master: onnx.ModelProto):
+    other = onnx.ModelProto()
+    other.CopyFrom(master)
+    del other.graph.output[1]
+
+    with pytest.raises(ExportError, match=r"inputs and outputs \['image', 'density'\], expected"):
+        check(other)
+
+
+def test_an_invalid_graph_is_refused(master: onnx.ModelProto):
+    other = onnx.ModelProto()
+    other.CopyFrom(master)
+    other.graph.node[3].input[0] = "nowhere"
+
+    with pytest.raises(ExportError, match="the ONNX graph is not valid"):
+        check(other)
+
+
+def test_bytes_of_another_kind_are_refused():
+    with pytest.raises(ExportError, match="x is not an ONNX model"):
+        load_model(b"\x0f\xff", "x")
+
+
+def test_reading_a_master_takes_its_manifest_off(built: Built):
+    model = read_master(built.files["variants/onnx-fp32/model.onnx"], "x")
+
+    assert embedded_manifest(model) == b""
+
+
+def test_a_network_that_looks_at_values_cannot_be_exported():
+    class Fickle(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if x.sum() > 0 else -x
+
+    network = student("csrnet")
+    network.head.append(Fickle())
+
+    with pytest.raises(ExportError, match="the network cannot become ONNX"):
+        master_of(network)
+
+
+@pytest.mark.parametrize("package", ["torch", "onnx", "onnxscript"])
+def test_a_missing_package_is_told_with_the_line_that_installs_it(student_checkpoint: Path, package: str):
+    code = f"import sys; sys.modules[{package!r}] = None; from exporters.commands import main; main()"
+    command = [sys.executable, "-c", code, "-m", str(student_checkpoint), "-o", "never.skt"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        f"error: exporting needs the package {package}, which is not installed (pip install 'skt-edge[export]')"
+    )

@@ -1,0 +1,95 @@
+"""The receptive halo, beside what really changes when one pixel does."""
+
+from __future__ import annotations
+
+import onnx
+import pytest
+import torch
+from onnx import helper
+
+from distiller.networks import STRIDE, CountingNetwork, convolutions
+from exporters.onnx import master_of
+from exporters.receptive import receptive_halo
+from sdk.errors import ExportError
+from tests.students import student
+
+
+def all_positive(network: CountingNetwork) -> CountingNetwork:
+    """Weights above zero, no biases, black as zero: nothing cancels, and in the dark only a lit pixel makes a cell."""
+    network.normalise.mean.zero_()
+    with torch.no_grad():
+        for conv in convolutions(network):
+            conv.weight.abs_().add_(0.01)
+            conv.bias.zero_()
+    return network
+
+
+def reach_of_pixels(network: CountingNetwork, side: int) -> int:
+    """Pixels between a lit pixel and the farthest cell that it changes, over all places within the multiple."""
+    reach, middle = 0, side // 2
+    for pixel in range(middle, middle + network.multiple):
+        photo = torch.zeros(1, network.multiple, side, 3, dtype=torch.uint8)
+        photo[0, 0, pixel] = 255
+        with torch.inference_mode():
+            cells = network(photo)[0].sum(0).nonzero().flatten()
+        first, last = int(cells[0]) * STRIDE, int(cells[-1]) * STRIDE + STRIDE - 1
+        reach = max(reach, pixel - (first + STRIDE - 1), last - STRIDE + 1 - pixel)
+        assert first > 0
+        assert last < side - 1
+    return reach
+
+
+@pytest.mark.parametrize(("architecture", "multiple"), [("bl", 16), ("csrnet", 8)])
+def test_the_halo_is_what_a_changed_pixel_reaches(architecture: str, multiple: int):
+    network = all_positive(student(architecture, batch_norm=False))
+
+    halo = receptive_halo(master_of(network), stride=STRIDE, multiple=multiple)
+
+    reach = reach_of_pixels(network, 512)
+    assert halo % multiple == 0
+    assert halo - multiple < reach <= halo
+
+
+def graph_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
+    return helper.make_model(helper.make_graph(list(nodes), "few", [], []))
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (helper.make_node("Conv", ["image"], ["density"], kernel_shape=[7, 3], pads=[3, 1, 3, 1]), 3),
+        (helper.make_node("Conv", ["image"], ["density"], kernel_shape=[3, 3], dilations=[2, 4], pads=[2, 4, 2, 4]), 4),
+        (helper.make_node("MaxPool", ["image"], ["density"], kernel_shape=[2, 2]), 1),
+        (helper.make_node("Relu", ["image"], ["density"]), 0),
+    ],
+)
+def test_one_layer_reaches_as_far_as_its_kernel(node: onnx.NodeProto, expected: int):
+    assert receptive_halo(graph_of(node), stride=1, multiple=1) == expected
+
+
+def test_paths_that_join_reach_as_far_as_the_longest():
+    wide = helper.make_node("Conv", ["image"], ["wide"], kernel_shape=[5, 5], pads=[2, 2, 2, 2])
+    join = helper.make_node("Add", ["image", "wide"], ["density"])
+
+    assert receptive_halo(graph_of(wide, join), stride=1, multiple=1) == 2
+
+
+def test_an_operator_that_sees_everything_is_refused():
+    node = helper.make_node("GlobalAveragePool", ["image"], ["density"], name="all")
+
+    with pytest.raises(ExportError, match=r"cannot compute the receptive field through GlobalAveragePool \(all\)"):
+        receptive_halo(graph_of(node), stride=1, multiple=1)
+
+
+def test_padding_that_depends_on_the_size_is_refused():
+    node = helper.make_node("Conv", ["image"], ["density"], kernel_shape=[3, 3], auto_pad="SAME_UPPER", name="c")
+
+    with pytest.raises(ExportError, match="Conv c pads by auto_pad, expected stated pads"):
+        receptive_halo(graph_of(node), stride=1, multiple=1)
+
+
+def test_a_resize_of_another_kind_is_refused():
+    node = helper.make_node("Resize", ["image", "", "scales"], ["density"], mode="cubic", name="r")
+
+    with pytest.raises(ExportError, match="Resize r is .*cubic.*, expected linear, half_pixel, by constant scales"):
+        receptive_halo(graph_of(node), stride=1, multiple=1)
