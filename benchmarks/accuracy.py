@@ -1,0 +1,95 @@
+"""Score a package on the held-out photos of its recipe, on frames without people, and on the sample photos.
+
+    python benchmarks/accuracy.py --data DATASETS [--package NAME.skt] [--recipe bl-quarter]
+
+Writes benchmarks/results/accuracy-SET.json, one a set, in the form of `skt-eval --json`, and blanks.json. The held-out
+photos are the ones that the recipe names; no photo of an official test part is read.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from distiller.commands import RECIPES
+from distiller.config import TrainConfig, is_held_out
+from sdk import CrowdCounter
+from sdk.commands.common import Progress
+from sdk.config import parse, read_yaml
+from sdk.datasets import Sample, read_dataset
+from sdk.evaluation import evaluate
+from sdk.files import write_whole
+from sdk.scenes import BACKGROUNDS, SceneStyle, draw_empty
+
+RESULTS = Path(__file__).parent / "results"
+BLANKS = {"black": 0, "grey": 128, "white": 255}
+SIZES = ((360, 640), (768, 1024), (1080, 1920))
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option("--package", type=click.Path(path_type=Path), help="The shipped package if absent.")
+@click.option("--recipe", default="bl-quarter", show_default=True)
+def main(data: Path, package: Path | None, recipe: str) -> None:
+    """Score, and write the results."""
+    RESULTS.mkdir(exist_ok=True)
+    with CrowdCounter(package) as counter:
+        for name, samples in held_out(recipe, data).items():
+            score(counter, name, samples)
+        write(RESULTS / "blanks.json", {"package": label(counter), "counts": dict(count_blanks(counter))})
+
+
+def held_out(recipe: str, data: Path) -> dict[str, list[Sample]]:
+    """The validation photos of each set of a recipe."""
+    config = parse(TrainConfig, read_yaml(RECIPES / f"{recipe}.yaml"))
+    sets = {}
+    for name, about in config.sets.items():
+        samples = read_dataset(about.dataset, data / about.root, about.part, about.split)
+        sets[name] = [sample for sample in samples if is_held_out(sample.name, about.validation)]
+    return sets
+
+
+def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> None:
+    """Score one set."""
+    progress = Progress(len(samples), "photos")
+    title = f"{name}, held-out training photos"
+    evaluation = evaluate(counter, samples, dataset=title, package=label(counter), progress=progress.advance)
+    progress.clear()
+    write(RESULTS / f"accuracy-{name}.json", evaluation.to_json())
+    scores = evaluation.scores
+    click.echo(f"{title}: {scores.photos} photos, MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}")
+
+
+def count_blanks(counter: CrowdCounter) -> list[tuple[str, float]]:
+    """Counts of frames that show nobody."""
+    counts = []
+    rng = np.random.default_rng(0)
+    for height, width in SIZES:
+        frames = {name: np.full((height, width, 3), value, np.uint8) for name, value in BLANKS.items()}
+        frames["noise"] = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        counts += [(f"{name} {width}x{height}", counter.count(frame).count) for name, frame in frames.items()]
+    for background in BACKGROUNDS:
+        for seed in range(5):
+            scene = draw_empty(seed, style=SceneStyle(background=background))
+            counts.append((f"empty {background} {seed}", counter.count(scene.photo).count))
+    for name, count in counts:
+        click.echo(f"{name}: {count:.2f}")
+    return counts
+
+
+def label(counter: CrowdCounter) -> str:
+    """The package's name and version."""
+    return f"{counter.manifest.name} {counter.manifest.version}"
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """One result as JSON."""
+    write_whole(path, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Write the README's tables and the model card's page from the committed results.
+
+    python benchmarks/tables.py            # rewrites README.md and docs/model-card.md
+    python benchmarks/tables.py --check    # exit code 1 when they differ
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from sdk.counter import DEFAULT_PACKAGE
+from sdk.package import Package
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+SETS = {  # result: name, what it shows
+    "shanghaitech-a": ("ShanghaiTech A", "dense crowds"),
+    "shanghaitech-b": ("ShanghaiTech B", "streets"),
+    "beijing-brt": ("Beijing BRT", "bus stops, day and night"),
+}
+
+
+def main() -> None:
+    """Write, or check."""
+    texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" not in sys.argv:
+        for path in stale:
+            path.write_text(texts[path], "utf-8")
+    elif stale:
+        sys.exit(f"run python benchmarks/tables.py: {', '.join(path.name for path in stale)} differ from the results")
+
+
+def readme() -> str:
+    """The README with its generated tables filled in."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    return filled(text, "accuracy", accuracy_table())
+
+
+def filled(text: str, name: str, table: str) -> str:
+    """The text with what stands between the marks of `name` replaced."""
+    pattern = rf"(<!-- table:{name} -->\n).*?(<!-- /table:{name} -->)"
+    return re.sub(pattern, lambda found: f"{found[1]}{table}{found[2]}", text, count=1, flags=re.DOTALL)
+
+
+def accuracy_table() -> str:
+    """Errors on held-out photos."""
+    with Package.open(DEFAULT_PACKAGE) as package:
+        manifest = package.manifest
+    blanks = read("blanks")["counts"]
+    head = (
+        f"1/4-BL: {manifest.parameters / 1e6:.2f} M parameters, {manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. "
+        "Errors in people a photo, against head points, on photos held out from training:\n\n"
+    )
+    columns = "| data set | photos | people | MAE | RMSE | bias |\n|---|---|---|---|---|---|\n"
+    rows = "".join(row(*SETS[name], read(f"accuracy-{name}")["scores"]) for name in SETS)
+    worst = max(blanks.values())
+    tail = f"\nBlack, grey, white and noise frames and drawn empty scenes ({len(blanks)} frames): at most {worst:.2f} people.\n"
+    return head + columns + rows + tail
+
+
+def row(name: str, shows: str, scores: dict[str, Any]) -> str:
+    """One data set."""
+    figures = " | ".join(f"{scores[key]:.1f}" for key in ("mae", "rmse"))
+    return f"| {name} ({shows}) | {scores['photos']} | {scores['people']:,} | {figures} | {scores['bias']:+.1f} |\n"
+
+
+def model_card() -> str:
+    """The default package's model card."""
+    with Package.open(DEFAULT_PACKAGE) as package:
+        return package.model_card
+
+
+def read(name: str) -> dict[str, Any]:
+    """A committed result."""
+    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
+    return result
+
+
+if __name__ == "__main__":
+    main()
