@@ -126,11 +126,14 @@ def evaluate(checkpoint: Path, data: Path, threads: int | None, as_json: bool) -
 
 
 def use_threads(threads: int | None) -> None:
-    """Give PyTorch the threads, and keep OpenCV, which runs in loader threads, to one each."""
+    """Give PyTorch the threads, keep OpenCV, which runs in loader threads, to one each, and keep freed memory."""
     import cv2
     import torch
 
     from distiller.device import usable_cores
+    from distiller.memory import keep_memory
+
+    keep_memory()
 
     torch.set_num_threads(threads or usable_cores())
     cv2.setNumThreads(1)
