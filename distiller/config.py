@@ -50,6 +50,7 @@ class TrainConfig:
     empty: float = 0.05  # part of the crops that show nobody
     empty_scenes: float = 0.0  # part of those that are cut from drawn scenes; the others are plain patterns
     objective: str = "bayesian"  # what the density is trained against: see distiller.objectives
+    balance: float = 0.0  # 0 to 1: how far sparse crops are raised to the weight of dense ones; see crop_weight
     seed: int = 1
     batch: int = 6  # crops a step
     steps: int = 14000
@@ -82,6 +83,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "n": (1, 512),
     "empty": (0, 1),
     "empty_scenes": (0, 1),
+    "balance": (0, 1),
     "seed": (0, 2**63 - 1),
     "batch": (1, 65536),
     "steps": (1, 1e9),

@@ -34,11 +34,20 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, "TrainConfig"], Tensor]] = {
 }
 
 
+USUAL_PEOPLE = 100  # a crop of about so many people weighs 1, whatever the balance
+
+
+def crop_weight(people: int, balance: float) -> float:
+    """How much a crop counts in its batch: 0 leaves dense crops their greater losses, 1 gives each person's share."""
+    return float((USUAL_PEOPLE / (people + 1)) ** balance)
+
+
 def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
-    """Mean of the objective over the crops; density (n, h, w)."""
+    """Weighted mean of the objective over the crops; density (n, h, w)."""
     objective = OBJECTIVES[config.objective]
     losses = [
-        objective(one, torch.from_numpy(crop.points).to(density.device), config)
+        crop_weight(len(crop.points), config.balance)
+        * objective(one, torch.from_numpy(crop.points).to(density.device), config)
         for one, crop in zip(density, crops, strict=True)
     ]
     return torch.stack(losses).mean()
