@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdk.scenes.camera import NEAREST, Camera
+from sdk.scenes.camera import NEAREST, Array, Camera
 from sdk.scenes.facade import Facade, draw_facade
-from sdk.scenes.light import Array, Light, Random, linear, noise
+from sdk.scenes.light import Light, Random, linear, noise
 
 SKIES = {True: ((66, 74, 104), (214, 168, 140)), False: ((128, 164, 206), (214, 224, 232))}  # top and horizon, by lamps
 
@@ -18,17 +18,17 @@ SKIES = {True: ((66, 74, 104), (214, 168, 140)), False: ((128, 164, 206), (214, 
 def draw_sky(random: Random, camera: Camera, light: Light) -> Array:
     """The sky (h, w, 3), the whole picture."""
     top, low = (linear(*colour) for colour in SKIES[light.lamps])
-    bright = float(light.sky.mean()) * 1.5 / light.exposure ** 0.2
+    bright = float(light.sky.mean()) * 1.5 / light.exposure**0.2
     height = np.clip((camera.horizon - np.arange(camera.height)) / (0.5 * camera.height), 0, 1)[:, None, None]
     sky = (low + (top - low) * height.astype(np.float32)) * bright
     clouds = noise(random, camera.height // 4 + 1, camera.width // 4 + 1, camera.width / 14, 5)
-    clouds = cv2.resize(clouds, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
+    clouds = np.asarray(cv2.resize(clouds, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC))
     share = np.clip(clouds * 0.35 + 0.1, 0, 0.85)[..., None] * (0.3 if light.lamps else 1.0)
     return np.asarray(sky + (linear(236, 238, 240) * bright * 1.1 - sky) * share, np.float32)
 
 
 def draw_wall(picture: Array, camera: Camera, light: Light, corners: Array, colour: Array) -> None:
-    """Put a wall's light (h, w, 3) where its `corners` (4, 3) are: picture x, y and depth, clockwise from the upper left."""
+    """Put a wall's light (h, w, 3) at `corners` (4, 3): picture x, y and depth, clockwise from the upper left."""
     box = _box(camera, corners)
     (left, top), (right, bottom) = box
     height, width = colour.shape[:2]
@@ -40,7 +40,8 @@ def draw_wall(picture: Array, camera: Camera, light: Light, corners: Array, colo
     mask = np.zeros(size[::-1], np.uint8)
     cv2.fillConvexPoly(mask, np.round(np.clip(outline, -30000, 30000)).astype(np.int32), 1)
     depth = _wall_depth(corners, np.arange(left, right))
-    np.copyto(picture[top:bottom, left:right], light.air(np.asarray(seen, np.float32), depth), where=mask[..., None] > 0)
+    hazy = light.air(np.asarray(seen, np.float32), depth)
+    np.copyto(picture[top:bottom, left:right], hazy, where=mask[..., None] > 0)
 
 
 def _box(camera: Camera, corners: Array) -> NDArray[np.int64]:
@@ -75,7 +76,8 @@ def draw_row(random: Random, picture: Array, camera: Camera, light: Light, ends:
         width = min(float(random.uniform(9, 18)), length - done)
         first, last = (start + (stop - start) * (at / length) for at in (done, done + width))
         top = min(float(random.uniform(10, 22)), _highest(camera, min(first[1], last[1])))
-        corners = camera.project([(first[0], top, first[1]), (last[0], top, last[1]), (last[0], 0, last[1]), (first[0], 0, first[1])])
+        (x1, z1), (x2, z2) = first, last
+        corners = camera.project([(x1, top, z1), (x2, top, z2), (x2, 0, z2), (x1, 0, z1)])
         box = _box(camera, corners)
         seed = int(random.integers(2**31))
         if (box[1] > box[0]).all():

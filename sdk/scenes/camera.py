@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
+Mask = NDArray[np.bool_]
 NEAREST = 0.5  # metres before the camera; nothing nearer is projected
 
 
@@ -45,7 +47,7 @@ class Camera:
         """Picture y of the horizon; it may lie above the photo."""
         return self.height / 2 - self.focal * math.tan(self.tilt)
 
-    def project(self, points: ArrayLike) -> NDArray[np.float64]:
+    def project(self, points: ArrayLike) -> Array:
         """(n, 3) world -> (n, 3) picture x, picture y, depth in metres."""
         x, y, z = np.asarray(points, np.float64).reshape(-1, 3).T
         below = y - self.altitude
@@ -63,7 +65,7 @@ class Camera:
         return z.astype(np.float32), depth.astype(np.float32)
 
     def ground_z(self, row: float) -> float:
-        """z of the ground seen at picture y `row`; inf at the horizon and above."""
+        """Z of the ground seen at picture y `row`; inf at the horizon and above."""
         slope = (row - self.height / 2) / self.focal
         fall = math.sin(self.tilt) + slope * math.cos(self.tilt)
         if fall <= 1e-4:
@@ -73,7 +75,7 @@ class Camera:
     def look_at(self, centre: ArrayLike) -> View:
         """The view of a thing around `centre` (3,), its upright direction leaning as perspective has it."""
         middle = np.asarray(centre, np.float64)
-        (u, v, depth), (u_top, v_top, _) = self.project([middle, middle + (0, 0.1, 0)])
+        (u, v, depth), (u_top, v_top, _) = self.project([middle, middle + np.array([0, 0.1, 0])])
         towards = np.array([0, self.altitude, 0]) - middle
         towards /= np.linalg.norm(towards)
         right = np.cross([0, 1, 0], -towards)

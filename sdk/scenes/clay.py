@@ -1,7 +1,7 @@
 """Small solids seen by the camera: round and square shapes with depth, from which people and street furniture are made.
 
-Shapes are given in view coordinates (right, up, towards the camera; metres from the view's origin), so a shape is solved in closed form for
-each pixel: its surface's depth, its normal, and the place on it, which a `Paint` turns into a colour.
+Shapes are given in view coordinates (right, up, towards the camera; metres from the view's origin), so a shape is
+solved in closed form for each pixel: its surface's depth, its normal, and the place on it, which a `Paint` colours.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from sdk.scenes.camera import Camera, View
-from sdk.scenes.light import Array, Light
+from sdk.scenes.camera import Array, Camera, Mask, View
+from sdk.scenes.light import Light
 
 Paint = Callable[[Array], Array]  # places on a shape (h, w, 3), each within -1 to 1 -> colours, linear BGR
-Keep = Callable[[Array], "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"]  # places (h, w, 3) -> those that are there
+Keep = Callable[[Array], Mask]  # places (h, w, 3) -> those that are there
 
 
 def plain(colour: Array) -> Paint:
@@ -31,7 +31,7 @@ class Material:
     paint: Paint
     folds: float = 0.0  # how much the surface is rumpled: cloth 1, skin 0
     keep: Keep | None = None  # which places of the surface exist; all of them if None
-    glow: float = 0.0  # light of its own
+    glow: float = 0.0  # light of its own while lamps are lit
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,18 @@ class Clay:
         normal = self.normal.copy()
         normal[..., :2] += rumple * self.folds[..., None]
         shaded = light.shade(self.colour, _unit(normal), up, sun, np.ones_like(self.depth))
-        return np.asarray(shaded * (self._crevices() * self._low())[..., None] + self.colour * self.glow[..., None], np.float32)
+        own = self.colour * (self.glow * light.lamps)[..., None]
+        dim = self._crevices() * self._low()
+        return np.asarray(shaded * dim[..., None] + own, np.float32)
 
     def _crevices(self) -> Array:
         """(h, w) below 1 where a surface lies behind its surroundings, which keep light from it."""
         mask = self.mask
         depth = np.where(mask > 0, self.depth, 0)
         sigma = max(0.06 * self.view.scale, 0.5)
-        around = cv2.GaussianBlur(depth, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(mask, (0, 0), sigma), 1e-3)
+        around = np.asarray(cv2.GaussianBlur(depth, (0, 0), sigma)) / np.maximum(
+            cv2.GaussianBlur(mask, (0, 0), sigma), 1e-3
+        )
         return np.clip(1 - 3.0 * np.maximum(around - depth, 0), 0.45, 1).astype(np.float32)
 
     def _low(self) -> Array:
@@ -168,7 +172,7 @@ class Clay:
         return (slice(above, below), slice(first, last)), x[None, :].astype(np.float32), y[:, None].astype(np.float32)
 
     def _put(
-        self, where: tuple[slice, slice], mask: Array, depth: Array, normal: Array, skin: tuple[Array, Material]
+        self, where: tuple[slice, slice], mask: Mask, depth: Array, normal: Array, skin: tuple[Array, Material]
     ) -> None:
         places, material = skin
         shown = mask & (depth > self.depth[where])
@@ -181,8 +185,8 @@ class Clay:
         self.glow[where][shown] = material.glow
 
 
-def open_window(camera: Camera, centre: tuple[float, float, float], half: float, tall: float) -> Clay | None:
-    """Clay for a thing `half` metres to each side of `centre` and `tall` up and down; None if it is out of the picture."""
+def open_window(camera: Camera, centre: Array, half: float, tall: float) -> Clay | None:
+    """Clay for a thing `half` metres to each side of `centre`, `tall` up and down; None if out of the picture."""
     view = camera.look_at(centre)
     up = abs(float(view.axes[1, 1])) * tall + abs(float(view.axes[2, 1])) * half + 0.15
     (u, v), scale = view.origin, view.scale

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sdk.scenes.camera import Camera
-from sdk.scenes.light import Array, Random
+from sdk.scenes.camera import Array, Camera
+from sdk.scenes.light import Random
 from sdk.scenes.looks import choose_looks
 from sdk.scenes.people import HEAD, Person
 
@@ -47,7 +47,7 @@ def place_people(
     warm, space, failed = float(random.uniform(0, 1)), SPACE, 0
     while len(crowd.people) < people:
         person = _somebody(random, camera, area, crowd.people, (groups, warm, space))
-        if _free(person, area) and crowd.fits(person, space) and _shown(person, camera, screens, space):
+        if _free(person, area) and crowd.fits(person, space) and _shown(person, camera, screens):
             crowd.add(person)
             failed = 0
         elif (failed := failed + 1) >= TRIES:
@@ -73,8 +73,6 @@ class _Crowd:
     def fits(self, person: Person, space: float) -> bool:
         """Nobody stands closer than `space` metres, and no head hides another."""
         count, (u, v, scale) = len(self.people), _head(person, self.camera)
-        if not (0.05 * scale < u < self.camera.width - 0.05 * scale and 0.06 * scale < v < self.camera.height - 0.06 * scale):
-            return False
         away = np.hypot(*(self.ground[:count] - (person.x, person.z)).T)
         if (away < space * 0.9).any():
             return False
@@ -107,11 +105,12 @@ def _somebody(
 def _spot(random: Random, camera: Camera, area: Area) -> tuple[float, float]:
     """A place all over the part of the area that the camera sees: even on the ground."""
     slope = camera.width / 2 / camera.focal
+    farthest = slope * (area.far + camera.altitude)
+    widest = min(area.right, farthest) - max(area.left, -farthest)
     while True:
         z = random.uniform(area.near, area.far)
         half = slope * (z * math.cos(camera.tilt) + camera.altitude * math.sin(camera.tilt))
         left, right = max(area.left, -half), min(area.right, half)
-        widest = min(area.right, slope * (area.far + camera.altitude)) - max(area.left, -slope * (area.far + camera.altitude))
         if right > left and random.random() < (right - left) / widest:
             return float(random.uniform(left, right)), float(z)
 
@@ -121,26 +120,29 @@ def _free(person: Person, area: Area) -> bool:
     return inside and all(math.hypot(person.x - x, person.z - z) > radius + 0.3 for x, z, radius in area.taken)
 
 
-def _shown(person: Person, camera: Camera, screens: Sequence[Screen], space: float) -> bool:
-    """Nothing nearer covers the head."""
+def _shown(person: Person, camera: Camera, screens: Sequence[Screen]) -> bool:
+    """The head is in the photo, and nothing nearer covers it."""
     u, v, depth = camera.project([person.head()])[0]
     edge = 0.12 * camera.focal / depth
-    return not any(
+    if any(
         screen.depth < depth + 0.3
         and screen.left - edge < u < screen.right + edge
         and screen.top - edge < v < screen.bottom + edge
         for screen in screens
-    )
+    ):
+        return False
+    margin = 0.05 * camera.focal / depth
+    (u, v) = points_of([person], camera)[0]
+    return bool(margin < u < camera.width - margin and margin < v < camera.height - margin)
 
 
-def nearest_ground(camera: Camera) -> float:
-    """z at which a grown-up's head is at the lower edge of the photo, in metres."""
-    lower = Camera(camera.width, camera.height, camera.altitude - 1.75 * HEAD, camera.tilt, camera.focal)
-    return max(lower.ground_z(camera.height), 0.5)
+def heads_in_view(camera: Camera) -> tuple[float, float]:
+    """Z at which a grown-up's head is at the photo's lower edge, and at its upper edge (inf above the horizon)."""
+    lower = replace(camera, altitude=camera.altitude - 1.75 * HEAD)
+    return max(lower.ground_z(camera.height), 0.5), lower.ground_z(0)
 
 
 def points_of(people: Sequence[Person], camera: Camera) -> Array:
     """(n, 2) x and y of the heads' centres in the picture, pixels."""
-    if not people:
-        return np.zeros((0, 2), np.float32)
-    return camera.project(np.stack([person.head() for person in people]))[:, :2].astype(np.float32)
+    places = [camera.look_at(person.middle()).pixel(person.head() - person.middle()) for person in people]
+    return np.asarray(places, np.float32).reshape(-1, 2)

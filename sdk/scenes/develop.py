@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdk.scenes.light import GAMMA, Array, Random
+from sdk.scenes.camera import Array
+from sdk.scenes.light import GAMMA, Random
 from sdk.scenes.style import SceneStyle
 
 
@@ -18,9 +19,10 @@ def develop(random: Random, picture: Array, exposure: float, style: SceneStyle) 
     picture = _bloom(picture)
     if blur > 0.1:
         picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), blur), np.float32)
-    picture *= _vignette(*picture.shape[:2], random.uniform(0.05, 0.22))[..., None]
+    height, width = picture.shape[:2]
+    picture *= _vignette(height, width, random.uniform(0.05, 0.22))[..., None]
     toned = _tone(picture)
-    toned += grain * _sensor(random, *picture.shape[:2]) * (1.3 - toned)
+    toned += grain * _sensor(random, height, width) * (1.3 - toned)
     photo = np.clip(toned * 255 + 0.5, 0, 255).astype(np.uint8)
     return through_jpeg(photo, int(random.uniform(*style.quality)))
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from sdk.errors import ConfigError
+from sdk.scenes.camera import Array
 from sdk.scenes.clay import Clay
 from sdk.scenes.crowd import place_people, points_of
 from sdk.scenes.develop import develop
 from sdk.scenes.furnish import furnish
-from sdk.scenes.light import Array, Light, Random, noise
+from sdk.scenes.light import Light, Random, noise
 from sdk.scenes.people import Person, build_person
 from sdk.scenes.props import KINDS, Prop, build_prop, casts_of, screens_of
 from sdk.scenes.shadows import Cast, cast_shadows
@@ -38,7 +40,7 @@ def draw_scene(
     picture = _draw(seed, stage, props, crowd)
     small = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.float32)
     photo = develop(_random(seed, "photo"), small, stage.light.exposure, style)
-    return Scene(photo, points_of(crowd, stage.camera) / FINER)
+    return Scene(photo, (points_of(crowd, stage.camera) / FINER).astype(np.float32))
 
 
 def draw_empty(seed: int, *, width: int = 1024, height: int = 768, style: SceneStyle | None = None) -> Scene:
@@ -60,7 +62,7 @@ def _draw(seed: int, stage: Stage, props: Sequence[Prop], crowd: Sequence[Person
     rumples = _rumples(_random(seed, "folds"))
     things: list[Prop | Person] = sorted([*props, *crowd], key=lambda thing: -thing.z)
     for thing in things:
-        clay = build_person(thing, camera) if isinstance(thing, Person) else build_prop(thing, camera, light)
+        clay = build_person(thing, camera) if isinstance(thing, Person) else build_prop(thing, camera)
         if clay is not None:
             put(picture, clay, light, rumples[int(thing.z * 1000) % len(rumples)], camera.focal / clay.view.scale)
     return picture
@@ -72,7 +74,7 @@ def put(picture: Array, clay: Clay, light: Light, rumple: Array, distance: float
         return
     scale = clay.view.scale
     side = int(max(clay.width, clay.height) / scale * 80) + 2  # the folds' pattern has 80 pixels a metre
-    piece = np.resize(rumple, (1, 1, 2)) if side < 2 else rumple[: min(side, 512), : min(side, 512)]
+    piece = rumple[: min(side, 512), : min(side, 512)]
     folds = cv2.resize(piece, (max(clay.width, clay.height),) * 2, interpolation=cv2.INTER_AREA)
     shaded = clay.render(light, np.asarray(folds[: clay.height, : clay.width], np.float32))
     seen = light.air(shaded, np.full((1, 1), distance, np.float32))
@@ -83,7 +85,7 @@ def put(picture: Array, clay: Clay, light: Light, rumple: Array, distance: float
 def _rumples(random: Random) -> list[Array]:
     """Patterns of folds (512, 512, 2): how much cloth tilts to the side and up."""
     heights = [noise(random, 512, 512, 22, 3) for _ in range(3)]
-    return [np.stack([0.9 * np.gradient(h, axis=1), 0.9 * np.gradient(h, axis=0)], -1).astype(np.float32) for h in heights]
+    return [0.9 * np.stack([np.gradient(height, axis=1), np.gradient(height, axis=0)], -1) for height in heights]
 
 
 def _cast(person: Person) -> Cast:
@@ -92,11 +94,14 @@ def _cast(person: Person) -> Cast:
 
 
 def save_scenes(folder: Path, scenes: Sequence[Scene], *, names: Sequence[str] = (), quality: int = 92) -> None:
-    """Write each photo as NAME.jpg, and points.csv with the columns photo, x, y; a photo without people has one row, `NAME.jpg,,`."""
+    """Write each photo as NAME.jpg, and points.csv: photo, x, y; a photo without people has one row, `NAME.jpg,,`."""
+    names = names or [f"scene_{index:03d}" for index in range(len(scenes))]
+    if len(names) != len(scenes):
+        raise ConfigError(f"{len(names)} names for {len(scenes)} scenes, expected one each")
     folder.mkdir(parents=True, exist_ok=True)
     lines = ["photo,x,y"]
-    for index, scene in enumerate(scenes):
-        name = f"{names[index] if names else f'scene_{index:03d}'}.jpg"
-        cv2.imwrite(str(folder / name), scene.photo, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        lines += [f"{name},{x:.2f},{y:.2f}" for x, y in scene.points.tolist()] or [f"{name},,"]
+    for name, scene in zip(names, scenes, strict=True):
+        _, data = cv2.imencode(".jpg", scene.photo, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        (folder / f"{name}.jpg").write_bytes(data.tobytes())
+        lines += [f"{name}.jpg,{x:.2f},{y:.2f}" for x, y in scene.points.tolist()] or [f"{name}.jpg,,"]
     (folder / "points.csv").write_text("\n".join(lines) + "\n", "utf-8")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from sdk.scenes.light import Array, Random, linear, noise
+from sdk.scenes.camera import Array
+from sdk.scenes.light import Random, linear, noise
 
 SCALE = 20  # pixels per metre
 STOREY = 3.6  # metres
-WALLS = ((178, 160, 138), (152, 118, 96), (196, 188, 174), (140, 138, 136), (168, 142, 116), (206, 196, 178), (116, 108, 104),
-         (128, 88, 72))  # fmt: skip
+WALLS = ((178, 160, 138), (152, 118, 96), (196, 188, 174), (140, 138, 136), (168, 142, 116), (206, 196, 178),
+         (116, 108, 104), (128, 88, 72))  # fmt: skip
 SIGNS = ((150, 40, 40), (36, 60, 110), (40, 92, 70), (208, 170, 60), (226, 224, 220), (40, 40, 42), (120, 60, 120))
 
 
@@ -26,7 +27,7 @@ class Facade:
 
 
 def draw_facade(random: Random, facade: Facade) -> Array:
-    """(h, w, 4): colour, linear BGR, and how much of its own light each place sends out; the street is at the bottom."""
+    """(h, w, 4): colour, linear BGR, and how much of its own light each place sends out; the street is below."""
     height, width = int(facade.height * SCALE), int(facade.width * SCALE)
     front = np.zeros((height, width, 4), np.float32)
     grain = 1 + 0.04 * noise(random, height, width, 3, 2) + 0.05 * noise(random, height, width, 120, 4)
@@ -77,7 +78,7 @@ def _ledge(front: Array, row: int) -> None:
 
 def _shops(random: Random, front: Array, facade: Facade) -> None:
     """Ground floor: shop windows under signs and awnings."""
-    height, width = front.shape[:2]
+    width = front.shape[1]
     left = 0
     while left < width - SCALE * 2:
         right = min(left + int(random.uniform(3.5, 7) * SCALE), width)
@@ -90,12 +91,19 @@ def _shop(random: Random, front: Array, sides: tuple[int, int], lamps: bool) -> 
     left, right = sides
     top = bottom - int(2.7 * SCALE)
     glow = float(random.uniform(0.5, 1.3)) if lamps else float(random.uniform(0, 0.12))
-    inside = linear(236, 206, 160) * random.uniform(0.3, 0.8) if lamps else linear(64, 62, 60) * random.uniform(0.3, 1.6)
+    inside = (
+        linear(236, 206, 160) * random.uniform(0.3, 0.8) if lamps else linear(64, 62, 60) * random.uniform(0.3, 1.6)
+    )
     _fill(front, (left, top, right, bottom), np.asarray(inside, np.float32), glow)
     for _ in range(int(random.integers(4, 14))):  # goods and people behind the glass
         x, y = int(random.uniform(left, right)), int(random.uniform(top + 8, bottom))
         goods = np.asarray(inside * random.uniform(0.3, 2.0) * np.exp(random.normal(0, 0.3, 3)), np.float32)
-        _fill(front, (x, y, min(x + int(random.uniform(4, 16)), right), min(y + int(random.uniform(4, 26)), bottom)), goods, glow)
+        _fill(
+            front,
+            (x, y, min(x + int(random.uniform(4, 16)), right), min(y + int(random.uniform(4, 26)), bottom)),
+            goods,
+            glow,
+        )
     for x in range(left, right, int(random.uniform(1.0, 2.2) * SCALE)):
         _fill(front, (x, top, x + 2, bottom), linear(50, 50, 52), 0)
     _sign(random, front, (left, top - int(0.85 * SCALE), right, top), lamps)
@@ -112,7 +120,12 @@ def _sign(random: Random, front: Array, box: tuple[int, int, int, int], lamps: b
     while x < last:
         wide = int(random.integers(3, 8))
         _fill(front, (x, top + 5, x + wide, bottom - 5), letters, glow)
-        _fill(front, (x + 2, top + int(random.integers(6, 9)), x + wide - 1, bottom - int(random.integers(6, 9))), board, glow)
+        _fill(
+            front,
+            (x + 2, top + int(random.integers(6, 9)), x + wide - 1, bottom - int(random.integers(6, 9))),
+            board,
+            glow,
+        )
         x += wide + 3
     front[bottom : bottom + 5, left:right, :3] *= 0.6
 

@@ -27,7 +27,9 @@ def _plaza(random: Random, stage: Stage) -> list[Place]:
     for index in range(int(2 * half / step)):
         x = -half + 2 + index * step + float(random.normal(0, 0.4))
         places.append(("tree" if random.random() < 0.75 else "lamp", x, far - 3.2, 0.0))
-        places.append((str(random.choice(["bench", "planter", "bollard", "bin", "board"])), x + step / 2, far - 3.6, math.pi))
+        places.append(
+            (str(random.choice(["bench", "planter", "bollard", "bin", "board"])), x + step / 2, far - 3.6, math.pi)
+        )
     for _ in range(int(random.integers(3, 8))):
         kind = str(random.choice(["lamp", "bench", "planter", "board", "bin", "bollard"]))
         x = float(random.uniform(-0.5, 0.5)) * far

@@ -7,8 +7,8 @@ import math
 import cv2
 import numpy as np
 
-from sdk.scenes.camera import Camera
-from sdk.scenes.light import Array, Light, Random, linear, noise
+from sdk.scenes.camera import Array, Camera
+from sdk.scenes.light import Light, Random, linear, noise
 
 SIDE = 480  # pixels of a texture's side
 SPAN = 8.0  # metres of a texture's side
@@ -25,7 +25,9 @@ def lay_ground(random: Random, camera: Camera, kind: str, road: tuple[float, flo
         return picture
     x = (np.arange(camera.width, dtype=np.float32) + 0.5 - camera.width / 2) / camera.focal * depth[rows, None]
     where = np.stack([x, np.broadcast_to(z[rows, None], x.shape)], -1).astype(np.float32)
-    wide = (depth[rows] ** 2 / (camera.focal * camera.altitude)).astype(np.float32)  # metres of ground in a row of pixels
+    wide = (depth[rows] ** 2 / (camera.focal * camera.altitude)).astype(
+        np.float32
+    )  # metres of ground in a row of pixels
     texture = _grass(random) if kind == "park" else _slabs(random)
     colour = _look_up(texture, where, wide)
     if road[0] < road[1]:
@@ -103,7 +105,7 @@ def _grass(random: Random) -> Array:
 def _stains(random: Random, where: Array) -> Array:
     """(h, w) around 1: wear and damp, over tens of metres so that no repeat shows."""
     spots = 1 + 0.07 * noise(random, 256, 256, 60, 5)
-    place = (np.clip(where + (45, 0), 0, 89) * (255 / 90)).astype(np.float32)
+    place = (np.clip(where + np.array([45, 0]), 0, 89) * (255 / 90)).astype(np.float32)
     return np.asarray(cv2.remap(spots, place, None, cv2.INTER_LINEAR), np.float32)  # type: ignore[call-overload]
 
 
@@ -119,9 +121,13 @@ def _road_marks(colour: Array, where: Array, road: tuple[float, float]) -> Array
     """Kerbs, lines beside them, and a crossing."""
     x, z = where[..., 0], where[..., 1]
     for side, inwards in ((road[0], 1), (road[1], -1)):
-        colour = _blend(colour, np.broadcast_to(linear(176, 174, 170), colour.shape), _between(x - side, (-0.16, 0.06), 0.03))
+        colour = _blend(
+            colour, np.broadcast_to(linear(176, 174, 170), colour.shape), _between(x - side, (-0.16, 0.06), 0.03)
+        )
         line = _between(x - side - inwards * 0.5, (-0.06, 0.06), 0.03)
         colour = _blend(colour, np.broadcast_to(linear(214, 206, 170), colour.shape), line * 0.75)
+    if road[1] < 0:  # a crossing only where both sides of the road are in the picture
+        return colour
     bars = _between(z, (13.0, 16.5), 0.06) * _between((x - road[0]) % 1.0, (0.25, 0.75), 0.05)
     bars *= _between(x, (road[0] + 0.3, road[1] - 0.3), 0.05)
     return _blend(colour, np.broadcast_to(linear(222, 221, 216), colour.shape), bars * 0.8)

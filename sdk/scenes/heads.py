@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdk.scenes.camera import View
+from sdk.scenes.camera import Array, Mask, View
 from sdk.scenes.clay import Clay, Keep, Material, Paint, plain
-from sdk.scenes.light import Array
 from sdk.scenes.looks import Looks
 
 SIZE = (0.077, 0.116, 0.097)  # half axes of a grown-up's head in metres: to the side, up, ahead
@@ -83,7 +82,7 @@ def _spot(side: Array, up: Array, wide: float, tall: float) -> Array:
     return np.exp(-((side / wide) ** 2) - (up / tall) ** 2)
 
 
-def _hairy(places: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _hairy(places: Array) -> Mask:
     """Where short hair grows: above a line from the forehead over the ears to the nape."""
     wave = 0.06 * np.sin(places[..., 0] * 9) + 0.05 * np.sin(places[..., 0] * 23 + 1)
     return np.asarray(places[..., 1] - 0.85 * places[..., 2] - 0.06 + wave > 0)
@@ -106,7 +105,9 @@ def _hair(clay: Clay, body: Body, looks: Looks, level: float) -> None:
     up = 0.012 / looks.height
     clay.ellipsoid(body.at(0, level + up, -0.01), body.axes(0.087, 0.122, 0.108), Material(hair, 0.5, _hairy))
     if looks.hair_style == "long":
-        clay.ellipsoid(body.at(0, level - 0.055, -0.035), body.axes(0.098, 0.2, 0.085), Material(hair, 0.6, _behind(0.35)))
+        clay.ellipsoid(
+            body.at(0, level - 0.055, -0.035), body.axes(0.098, 0.2, 0.085), Material(hair, 0.6, _behind(0.35))
+        )
     if looks.hair_style == "bun":
         clay.ellipsoid(body.at(0, level + 0.045, -0.1), body.axes(0.045, 0.045, 0.045), Material(hair, 0.5))
 
@@ -152,7 +153,7 @@ def _hood(clay: Clay, body: Body, looks: Looks, centre: Array) -> None:
     clay.ellipsoid(centre - back, body.axes(0.112, 0.148, 0.132), cloth)
 
 
-def _around_face(places: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _around_face(places: Array) -> Mask:
     side, up, ahead = places[..., 0], places[..., 1], places[..., 2]
     return np.asarray((ahead < 0) | ((side / 0.66) ** 2 + ((up + 0.06) / 0.72) ** 2 > 1))
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float32]
+from sdk.scenes.camera import Array
+
 Random = np.random.Generator
 GAMMA = 2.2
 
@@ -84,9 +84,9 @@ def _overcast(random: Random) -> Light:
 
 def _evening(random: Random) -> Light:
     sun = np.array([0.42, 0.72, 1.15], np.float32) * random.uniform(0.8, 1.2)
-    sky = np.array([0.62, 0.48, 0.44], np.float32)
+    sky = np.array([0.74, 0.60, 0.54], np.float32)
     thickness = 0.003 * random.uniform(0.5, 1.6)
-    return Light(_towards(random, 12, 24), sun, sky, 0.3 * sky, linear(200, 172, 160), thickness, 0.66, True)
+    return Light(_towards(random, 12, 24), sun, sky, 0.42 * sky, linear(200, 172, 160), thickness, 0.66, True)
 
 
 def _night(random: Random) -> Light:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdk.scenes.camera import Camera
+from sdk.scenes.camera import Array, Camera
 from sdk.scenes.clay import Clay, Material, Paint, open_window, plain
 from sdk.scenes.heads import Body, build_head
-from sdk.scenes.light import Array
 from sdk.scenes.looks import Looks
 
 HEAD = 0.925  # height of the head's centre, of the person's height
@@ -30,11 +29,15 @@ class Person:
         """(3,) the head's centre in world coordinates."""
         return np.array([self.x, HEAD * self.looks.height, self.z], np.float32)
 
+    def middle(self) -> Array:
+        """(3,) the body's middle in world coordinates."""
+        return np.array([self.x, self.looks.height / 2, self.z], np.float32)
+
 
 def build_person(person: Person, camera: Camera) -> Clay | None:
     """The person as the camera sees them; None where nothing of them is in the picture."""
     looks = person.looks
-    clay = open_window(camera, (person.x, looks.height / 2, person.z), REACH, looks.height / 2)
+    clay = open_window(camera, person.middle(), REACH, looks.height / 2)
     if clay is None:
         return None
     body = Body(clay.view, person.yaw, looks.height)
@@ -114,32 +117,40 @@ def _top_paint(looks: Looks, turn: tuple[float, float]) -> Paint:
         across, along = places[..., 0], places[..., 1]
         front = places[..., 2] * turn[0] + across * turn[1]  # 1 in the middle of the chest, -1 of the back
         right = across * abs(turn[0]) + places[..., 2] * abs(turn[1])
-        share = _PATTERNS[looks.pattern](right, along, front)[..., None]
+        share = _PATTERNS[looks.pattern](np.stack([right, along, front], -1))[..., None]
         return np.asarray(looks.top * (1 - share) + looks.under * share, np.float32)
 
     return paint
 
 
-def _plain(right: Array, along: Array, front: Array) -> Array:
-    return np.zeros_like(right)
+def _plain(places: Array) -> Array:
+    return np.zeros(places.shape[:2], np.float32)
 
 
-def _stripes(right: Array, along: Array, front: Array) -> Array:
-    return (np.sin(along * 34) > 0.2).astype(np.float32) * 0.8
+def _stripes(places: Array) -> Array:
+    return np.where(np.sin(places[..., 1] * 34) > 0.2, 0.8, 0.0)
 
 
-def _check(right: Array, along: Array, front: Array) -> Array:
-    bars = (np.sin(along * 26) > 0.3).astype(np.float32) + (np.sin(np.arcsin(np.clip(right, -1, 1)) * 15) > 0.3)
-    return np.asarray(bars * 0.36, np.float32)
+def _check(places: Array) -> Array:
+    bars = np.sin(np.arcsin(np.clip(places[..., 0], -1, 1)) * 15) > 0.3
+    return 0.36 * bars + 0.36 * (np.sin(places[..., 1] * 26) > 0.3)
 
 
-def _print(right: Array, along: Array, front: Array) -> Array:
+def _print(places: Array) -> Array:
+    right, along, front = places[..., 0], places[..., 1], places[..., 2]
     spot = np.clip(1.6 - 12 * np.maximum(np.abs(right) - 0.22, np.abs(along - 0.22) - 0.14), 0, 1)
-    return np.asarray(spot * (front > 0) * (0.55 + 0.45 * np.sin(right * 37 + np.sin(along * 51) * 2)), np.float32)
+    return np.asarray(spot * (front > 0) * (0.55 + 0.45 * np.sin(right * 37 + np.sin(along * 51) * 2)))
 
 
-def _open(right: Array, along: Array, front: Array) -> Array:
-    return ((np.abs(right) < 0.17 + 0.14 * along) & (front > 0)).astype(np.float32)
+def _open(places: Array) -> Array:
+    right, along, front = places[..., 0], places[..., 1], places[..., 2]
+    return np.where((np.abs(right) < 0.17 + 0.14 * along) & (front > 0), 1.0, 0.0)
 
 
-_PATTERNS = {"plain": _plain, "stripes": _stripes, "check": _check, "print": _print, "open": _open}
+_PATTERNS = {
+    "plain": _plain,
+    "stripes": _stripes,
+    "check": _check,
+    "print": _print,
+    "open": _open,
+}  # right, along, front

@@ -7,14 +7,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sdk.scenes.camera import Camera
+from sdk.scenes.camera import Array, Camera, Mask
 from sdk.scenes.clay import Clay, Material, Paint, open_window, plain
 from sdk.scenes.crowd import Screen
 from sdk.scenes.heads import Body
-from sdk.scenes.light import Array, Light, Random, linear
+from sdk.scenes.light import Random, linear
 from sdk.scenes.shadows import Cast
 
-PAINTS = ((196, 198, 200), (232, 232, 230), (40, 42, 46), (96, 100, 106), (150, 34, 36), (36, 62, 108), (170, 160, 140), (60, 84, 72))
+PAINTS = (
+    (196, 198, 200),
+    (232, 232, 230),
+    (40, 42, 46),
+    (96, 100, 106),
+    (150, 34, 36),
+    (36, 62, 108),
+    (170, 160, 140),
+    (60, 84, 72),
+)
 LEAVES = ((74, 96, 44), (58, 84, 40), (92, 108, 52), (50, 72, 42), (110, 112, 56))
 METAL = ((52, 56, 58), (84, 88, 90), (36, 60, 52), (120, 122, 122))
 
@@ -37,17 +46,21 @@ class Kind:
     room: float  # radius of the ground they take
     half: float  # half of their greatest width
     height: float
-    build: Callable[[Clay, Body, Random, Light], None]
-    hides: tuple[tuple[float, float, float], ...]  # half width, lowest and highest part of what heads are not seen through
-    bars: tuple[tuple[float, float, float, float], ...]  # their shadows: height and radius at one end, then at the other
+    build: Callable[[Clay, Body, Random], None]
+    hides: tuple[
+        tuple[float, float, float], ...
+    ]  # half width, lowest and highest part of what heads are not seen through
+    bars: tuple[
+        tuple[float, float, float, float], ...
+    ]  # their shadows: height and radius at one end, then at the other
 
 
-def build_prop(prop: Prop, camera: Camera, light: Light) -> Clay | None:
+def build_prop(prop: Prop, camera: Camera) -> Clay | None:
     """The thing as the camera sees it; None where nothing of it is in the picture."""
     kind = KINDS[prop.kind]
-    clay = open_window(camera, (prop.x, kind.height / 2, prop.z), kind.half, kind.height / 2)
+    clay = open_window(camera, np.array([prop.x, kind.height / 2, prop.z], np.float32), kind.half, kind.height / 2)
     if clay is not None:
-        kind.build(clay, Body(clay.view, prop.yaw, kind.height), np.random.default_rng(prop.seed), light)
+        kind.build(clay, Body(clay.view, prop.yaw, kind.height), np.random.default_rng(prop.seed))
     return clay
 
 
@@ -64,7 +77,13 @@ def screens_of(prop: Prop, camera: Camera) -> list[Screen]:
 
 def casts_of(prop: Prop) -> list[Cast]:
     """What of the thing throws a shadow."""
-    return [((prop.x, y1, prop.z, r1), (prop.x, y2, prop.z, r2)) for y1, r1, y2, r2 in KINDS[prop.kind].bars]
+    casts: list[Cast] = [
+        ((prop.x, y1, prop.z, r1), (prop.x, y2, prop.z, r2)) for y1, r1, y2, r2 in KINDS[prop.kind].bars
+    ]
+    if prop.kind == "tree":
+        spread = np.random.default_rng(prop.seed).normal(0, 1, (26, 3)) * (0.85, 0.7, 0.85) + (prop.x, 4.2, prop.z)
+        casts += [((x, y, z, 0.34), (x + 0.3, y, z + 0.2, 0.22)) for x, y, z in spread.tolist()]
+    return casts
 
 
 def _pick(random: Random, colours: tuple[tuple[int, int, int], ...]) -> Array:
@@ -72,7 +91,7 @@ def _pick(random: Random, colours: tuple[tuple[int, int, int], ...]) -> Array:
     return np.asarray(linear(*colours[int(random.integers(len(colours)))]) * tint, np.float32)
 
 
-def _tree(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _tree(clay: Clay, body: Body, random: Random) -> None:
     bark, leaves = Material(plain(linear(92, 78, 64)), 1.5), _pick(random, LEAVES)
     clay.limb((body.at(0, 0), body.at(0, 0.55)), (0.16, 0.10), bark)
     for side in (-0.7, 0.6):
@@ -85,7 +104,7 @@ def _tree(clay: Clay, body: Body, random: Random, light: Light) -> None:
         clay.ellipsoid(place, body.axes(size, size * 0.75, size), Material(_leafy(leaves * tone), 2.2, _ragged))
 
 
-def _ragged(places: Array) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _ragged(places: Array) -> Mask:
     x, y, z = places[..., 0], places[..., 1], places[..., 2]
     return np.asarray(np.sin(17 * x + 9 * y) + np.sin(19 * y + 11 * z) + np.sin(16 * z - 12 * x) > -0.6)
 
@@ -98,29 +117,32 @@ def _leafy(colour: Array) -> Paint:
     return paint
 
 
-def _lamp(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _lamp(clay: Clay, body: Body, random: Random) -> None:
     metal = Material(plain(_pick(random, METAL)))
     clay.limb((body.at(0, 0), body.at(0, 0.2)), (0.09, 0.07), metal)
     clay.limb((body.at(0, 0.2), body.at(0, 0.95)), (0.06, 0.045), metal)
-    globe = Material(plain(linear(250, 226, 180)), glow=5.0 if light.lamps else 0.0)
+    globe = Material(plain(linear(250, 226, 180)), glow=5.0)
     for side in (-0.42, 0.42):
         clay.limb((body.at(0, 0.9), body.at(side, 0.9)), (0.03, 0.03), metal)
         clay.ellipsoid(body.at(side, 0.945), body.axes(0.17, 0.19, 0.17), globe)
 
 
-def _bollard(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _bollard(clay: Clay, body: Body, random: Random) -> None:
     metal = Material(plain(_pick(random, METAL)))
     clay.limb((body.at(0, 0.03), body.at(0, 0.78)), (0.075, 0.06), metal)
     clay.ellipsoid(body.at(0, 0.88), body.axes(0.09, 0.09, 0.09), metal)
 
 
-def _bin(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _bin(clay: Clay, body: Body, random: Random) -> None:
     clay.box(body.at(0, 0.45), body.axes(0.26, 0.42, 0.22), Material(plain(_pick(random, METAL + LEAVES))))
     clay.box(body.at(0, 0.94), body.axes(0.29, 0.05, 0.25), Material(plain(linear(60, 62, 64))))
 
 
-def _bench(clay: Clay, body: Body, random: Random, light: Light) -> None:
-    wood, metal = Material(plain(_pick(random, ((126, 92, 62), (148, 116, 84), (104, 78, 60)))), 0.4), Material(plain(linear(50, 52, 54)))
+def _bench(clay: Clay, body: Body, random: Random) -> None:
+    wood, metal = (
+        Material(plain(_pick(random, ((126, 92, 62), (148, 116, 84), (104, 78, 60)))), 0.4),
+        Material(plain(linear(50, 52, 54))),
+    )
     for side in (-0.75, 0.75):
         clay.box(body.at(side, 0.26), body.axes(0.04, 0.21, 0.2), metal)
     for ahead in (-0.16, 0.0, 0.16):
@@ -129,16 +151,18 @@ def _bench(clay: Clay, body: Body, random: Random, light: Light) -> None:
         clay.box(body.at(0, up, -0.25), body.axes(0.9, 0.055, 0.02), wood)
 
 
-def _planter(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _planter(clay: Clay, body: Body, random: Random) -> None:
     leaves = _pick(random, LEAVES)
     clay.box(body.at(0, 0.27), body.axes(0.7, 0.3, 0.7), Material(plain(linear(160, 154, 144)), 0.3))
     for _ in range(16):
         side, ahead = random.uniform(-0.5, 0.5, 2)
         tone = leaves * np.float32(np.exp(random.normal(0, 0.25)))
-        clay.ellipsoid(body.at(side, random.uniform(0.6, 0.8), ahead), body.axes(0.24, 0.2, 0.24), Material(_leafy(tone), 2.0))
+        clay.ellipsoid(
+            body.at(side, random.uniform(0.6, 0.8), ahead), body.axes(0.24, 0.2, 0.24), Material(_leafy(tone), 2.0)
+        )
 
 
-def _car(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _car(clay: Clay, body: Body, random: Random) -> None:
     paint = Material(_coachwork(_pick(random, PAINTS)))
     for side in (-0.78, 0.78):
         for ahead in (-1.35, 1.35):
@@ -147,8 +171,16 @@ def _car(clay: Clay, body: Body, random: Random, light: Light) -> None:
     clay.ellipsoid(body.at(0, 0.50), body.axes(0.92, 0.34, 2.35), paint)
     clay.ellipsoid(body.at(0, 0.62, -0.25), body.axes(0.80, 0.56, 1.45), Material(_cabin(_pick(random, PAINTS[:4]))))
     for side in (-0.62, 0.62):
-        clay.ellipsoid(body.at(side, 0.5, -2.2), body.axes(0.15, 0.09, 0.12), Material(plain(linear(170, 24, 24)), glow=float(light.lamps)))
-        clay.ellipsoid(body.at(side, 0.46, 2.2), body.axes(0.16, 0.1, 0.12), Material(plain(linear(250, 246, 230)), glow=3.0 * light.lamps))
+        clay.ellipsoid(
+            body.at(side, 0.5, -2.2),
+            body.axes(0.15, 0.09, 0.12),
+            Material(plain(linear(170, 24, 24)), glow=1.0),
+        )
+        clay.ellipsoid(
+            body.at(side, 0.46, 2.2),
+            body.axes(0.16, 0.1, 0.12),
+            Material(plain(linear(250, 246, 230)), glow=3.0),
+        )
 
 
 def _coachwork(colour: Array) -> Paint:
@@ -165,27 +197,28 @@ def _cabin(roof: Array) -> Paint:
     return paint
 
 
-def _bus(clay: Clay, body: Body, random: Random, light: Light) -> None:
-    clay.box(body.at(0, 0.54), body.axes(1.25, 1.36, 5.4), Material(_bus_side(_pick(random, PAINTS[4:]), light.lamps)))
+def _bus(clay: Clay, body: Body, random: Random) -> None:
+    clay.box(body.at(0, 0.54), body.axes(1.25, 1.36, 5.4), Material(_livery(_pick(random, PAINTS[4:]))))
+    windows = Material(plain(linear(70, 62, 48)), keep=_windows, glow=14.0)
+    clay.box(body.at(0, 0.54), body.axes(1.26, 1.37, 5.41), windows)
     for ahead in (-3.4, 3.6):
         for side in (-1.15, 1.15):
             clay.ellipsoid(body.at(side, 0.16, ahead), body.axes(0.16, 0.48, 0.48), Material(plain(linear(26, 26, 28))))
 
 
-def _bus_side(colour: Array, lamps: bool) -> Paint:
-    glass = linear(236, 206, 150) if lamps else linear(40, 48, 56)
-
-    def paint(places: Array) -> Array:
-        along = np.where(np.abs(places[..., 2]) > 0.999, places[..., 0] * 0.25, places[..., 2])
-        window = (places[..., 1] > 0.05) & (places[..., 1] < 0.72) & (np.abs((along * 4.5) % 1 - 0.5) < 0.45)
-        stripe = np.abs(places[..., 1] + 0.35) < 0.13
-        body = np.where(stripe[..., None], np.float32(0.75), colour)
-        return np.where(window[..., None], glass, body).astype(np.float32)
-
-    return paint
+def _livery(colour: Array) -> Paint:
+    stripe = np.array([0.7, 0.7, 0.7], np.float32)
+    return lambda places: np.where(np.abs(places[..., 1:2] + 0.35) < 0.13, stripe, colour)
 
 
-def _board(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _windows(places: Array) -> Mask:
+    """A bus's windows: along its sides, and across its front and rear."""
+    along = np.where(np.abs(places[..., 2]) > 0.999, places[..., 0] * 0.25, places[..., 2])
+    pane = np.abs((along * 4.5) % 1 - 0.5) < 0.45
+    return np.asarray((places[..., 1] > 0.05) & (places[..., 1] < 0.72) & pane)
+
+
+def _board(clay: Clay, body: Body, random: Random) -> None:
     """An advertisement on two feet."""
     colours = [_pick(random, PAINTS + LEAVES) for _ in range(3)]
     cut, spot = random.uniform(-0.5, 0.5, 2)
@@ -197,12 +230,12 @@ def _board(clay: Clay, body: Body, random: Random, light: Light) -> None:
 
     metal = Material(plain(linear(70, 72, 74)))
     clay.box(body.at(0, 0.56), body.axes(0.68, 0.98, 0.09), metal)
-    clay.box(body.at(0, 0.56), body.axes(0.6, 0.88, 0.1), Material(paint, glow=1.6 * light.lamps))
+    clay.box(body.at(0, 0.56), body.axes(0.6, 0.88, 0.1), Material(paint, glow=1.6))
     for side in (-0.5, 0.5):
         clay.box(body.at(side, 0.06), body.axes(0.05, 0.15, 0.08), metal)
 
 
-def _shelter(clay: Clay, body: Body, random: Random, light: Light) -> None:
+def _shelter(clay: Clay, body: Body, random: Random) -> None:
     """A bus shelter, open to its front."""
     frame = Material(plain(_pick(random, ((40, 90, 160), (70, 74, 78), (40, 80, 66)))))
     for side in (-2.6, -0.9, 0.9, 2.6):
@@ -211,13 +244,17 @@ def _shelter(clay: Clay, body: Body, random: Random, light: Light) -> None:
         clay.box(body.at(0, up, -0.6), body.axes(2.6, 0.03, 0.025), frame)
     clay.box(body.at(0, 0.19, -0.35), body.axes(1.9, 0.03, 0.18), Material(plain(linear(150, 120, 86))))
     clay.box(body.at(0, 0.975), body.axes(2.9, 0.05, 0.85), frame)
-    clay.box(body.at(0, 0.93, 0.1), body.axes(2.4, 0.02, 0.06), Material(plain(linear(246, 240, 226)), glow=6.0 * light.lamps))
-    _poster = Material(plain(_pick(random, PAINTS[4:] + LEAVES)), glow=1.4 * light.lamps)
+    clay.box(
+        body.at(0, 0.93, 0.1),
+        body.axes(2.4, 0.02, 0.06),
+        Material(plain(linear(246, 240, 226)), glow=6.0),
+    )
+    _poster = Material(plain(_pick(random, PAINTS[4:] + LEAVES)), glow=1.4)
     clay.box(body.at(2.62, 0.47, 0), body.axes(0.05, 0.85, 0.55), _poster)
 
 
 KINDS = {
-    "tree": Kind(0.5, 2.5, 6.2, _tree, ((0.25, 0, 3.0), (2.0, 2.4, 6.2)), ((0, 0.18, 2.6, 0.14), (3.0, 1.4, 5.6, 1.2))),
+    "tree": Kind(0.5, 2.5, 6.2, _tree, ((0.25, 0, 3.0), (2.0, 2.4, 6.2)), ((0, 0.18, 3.4, 0.12),)),
     "lamp": Kind(0.3, 0.7, 4.6, _lamp, ((0.12, 0, 4.4), (0.65, 3.9, 4.6)), ((0, 0.1, 4.2, 0.08),)),
     "bollard": Kind(0.25, 0.2, 0.95, _bollard, ((0.12, 0, 0.95),), ((0, 0.1, 0.8, 0.1),)),
     "bin": Kind(0.5, 0.5, 0.95, _bin, ((0.32, 0, 0.95),), ((0, 0.3, 0.9, 0.3),)),

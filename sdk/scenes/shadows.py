@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sdk.scenes.camera import Camera
-from sdk.scenes.light import Array, Light
+from sdk.scenes.camera import Array, Camera
+from sdk.scenes.light import Light
 
 Ball = tuple[float, float, float, float]  # x, y, z and radius, metres
 Cast = tuple[Ball, Ball]  # a round bar from one ball to another
@@ -41,4 +41,4 @@ def _fill(mask: NDArray[np.uint8], camera: Camera, outline: NDArray[np.float64])
 
 
 def _blur(mask: NDArray[np.uint8], sigma: float) -> Array:
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma), np.float32) / 255
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma) / np.float32(255), np.float32)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sdk.errors import ConfigError
 from sdk.scenes.backdrop import draw_hedge, draw_row, draw_sky
-from sdk.scenes.camera import Camera
-from sdk.scenes.crowd import Area, nearest_ground
+from sdk.scenes.camera import Array, Camera
+from sdk.scenes.crowd import Area, heads_in_view
 from sdk.scenes.ground import lay_ground, light_ground
-from sdk.scenes.light import Array, Light, Random, choose_light
+from sdk.scenes.light import Light, Random, choose_light
 from sdk.scenes.style import BACKGROUNDS, LIGHTS, SceneStyle
 
 NO_ROAD = (1.0, -1.0)
@@ -41,11 +42,19 @@ def set_stage(random: Random, size: tuple[int, int], style: SceneStyle) -> Stage
     camera = Camera(width, height, float(random.uniform(*style.camera_height)), tilt, focal)
     reach = float(random.uniform(*style.reach))
     half = {"plaza": 32.0, "street": 9.5, "stop": 12.0, "park": 45.0}[kind] * float(random.uniform(0.85, 1.2))
+    nearest, farthest = heads_in_view(camera)
+    near = max(nearest, 2.0)
+    if farthest < near + 3:
+        raise ConfigError(
+            f"a camera {camera.altitude:.1f} m high and tilted {math.degrees(tilt):.0f} degrees"
+            f" sees heads only nearer than {farthest:.1f} m",
+            hint="raise camera_height, tilt less or widen the view",
+        )
+    reach = min(max(reach, near + 6), farthest)
     far = reach + {"plaza": 7.0, "street": 45.0, "stop": 30.0, "park": 25.0}[kind] * float(random.uniform(0.8, 1.3))
     road = {"street": (-3.4, 3.4), "stop": (-half, -2.2)}.get(kind, NO_ROAD)
-    near = max(nearest_ground(camera), 2.0)
     sides = {"stop": (-1.9, 5.2)}.get(kind, (0.6 - half, half - 0.6))
-    return Stage(kind, camera, light, Area(near, max(reach, near + 6), *sides), half, far, road)
+    return Stage(kind, camera, light, Area(near, reach, *sides), half, far, road)
 
 
 def paint_stage(random: Random, stage: Stage, shadow: Array) -> Array:
