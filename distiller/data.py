@@ -46,8 +46,8 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def read_sets(config: TrainConfig, data: Path) -> list[LabelledSet]:
-    """The config's labelled sets, each split as it says; refuses a held-out name that no photo has."""
-    return [_read_set(config, name, data) for name in config.sets]
+    """The config's labelled sets by name, each split as it says; refuses a held-out name that no photo has."""
+    return [_read_set(config, name, data) for name in sorted(config.sets)]  # JSON and YAML may list them otherwise
 
 
 def _read_set(config: TrainConfig, name: str, data: Path) -> LabelledSet:

@@ -3,3 +3,6 @@
 COUNT_RELATIVE = 1e-3  # a count beside the same count by another path: tiled, padded, another engine
 DENSITY_ABSOLUTE = 1e-4  # people per cell, one engine beside another in fp32
 EXACT = 1e-6  # relative, for the same arithmetic in another order
+PUBLISHED_RELATIVE = 0.01  # a network's size beside the rounded figure in its paper
+LITERAL_RELATIVE = 1e-6  # a loss beside its formulas, term by term in double precision
+CROP_PIXELS = 0.25  # a head's place in a training crop beside its point
