@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,26 +62,35 @@ class RunFolder:
 
     def write(self, config: TrainConfig, places: Mapping[str, str], device: torch.device) -> None:
         """Write the resolved config, and what the run is computed with."""
-        try:
+        text = yaml.safe_dump(to_plain(config), sort_keys=False)
+        facts = {**environment(device), "places": dict(places)}
+        with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
-            text = yaml.safe_dump(to_plain(config), sort_keys=False)
             write_whole(self.path / "config.yaml", text.encode())
-            facts = {**environment(device), "places": dict(places)}
             write_whole(self.path / "environment.json", (json.dumps(facts, indent=2) + "\n").encode())
-        except OSError as error:
-            raise ConfigError(f"cannot write to the run's folder {self.path}: {error.strerror}") from error
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Add a line to the run's metrics."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as handle:
+        with self._writing(), (self.path / "metrics.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(record) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Drop the metrics of steps that a resumed run will take again, and a line that was cut off."""
         file = self.path / "metrics.jsonl"
-        if file.exists():
+        if not file.exists():
+            return
+        with self._writing():
             lines = file.read_text("utf-8").splitlines()
             write_whole(file, "".join(f"{line}\n" for line in lines if _step_of(line) <= step).encode())
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in one line that a file of the run cannot be written."""
+        try:
+            yield
+        except OSError as error:
+            hint = "what was saved before is kept; resume when there is room"
+            raise ConfigError(f"cannot write to the run's folder {self.path}: {error.strerror}", hint=hint) from error
 
 
 def _step_of(line: str) -> float:

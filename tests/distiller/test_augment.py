@@ -14,8 +14,9 @@ BACKGROUND = 40
 
 def photo_with_dot(x: float, y: float, size: tuple[int, int], deviation: float) -> np.ndarray:
     """A soft bright dot on dark (h, w, 3), centred on the continuous point x, y: pixel i covers i to i + 1."""
-    rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
-    dot = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * deviation**2))
+    rows, columns = (np.arange(side) + 0.5 for side in size)
+    along_x, along_y = (np.exp(-((place - at) ** 2) / (2 * deviation**2)) for place, at in ((columns, x), (rows, y)))
+    dot = np.outer(along_y, along_x)
     return np.repeat((BACKGROUND + 200 * dot)[:, :, None].round(), 3, axis=2).astype(np.uint8)
 
 

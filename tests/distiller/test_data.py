@@ -114,7 +114,6 @@ def test_the_share_of_crops_without_people_is_as_set(drawn_set: Path, tiny: Trai
     assert set(sources) == {"a drawn pattern", "crowd/one.jpg", "crowd/two.jpg", "crowd/empty.jpg"}
 
 
-@pytest.mark.slow
 def test_crops_without_people_can_come_from_drawn_scenes(drawn_set: Path, tiny: TrainConfig) -> None:
     config = replace(tiny, empty=1.0, empty_scenes=1.0)
     (crop,) = CropStream(read_sets(config, drawn_set), config).batch(0, 1)
