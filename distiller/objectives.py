@@ -22,6 +22,16 @@ def bayesian(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
     return bayesian_loss(density, points, stride=STRIDE, sigma=config.sigma, margin=config.margin)
 
 
+def bayesian_count(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
+    """The Bayesian loss and the absolute error of the crop's count; density (h, w), points (n, 2).
+
+    The Bayesian loss alone is least where each person's expected count is a median, which is 0 for people that the
+    network is not sure of; the count term (as in DM-Count, Wang et al., NeurIPS 2020, arXiv 2009.13077) asks for a sum
+    that is right.
+    """
+    return bayesian(density, points, config) + (density.sum() - len(points)).abs()
+
+
 def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
     """Mean squared error per cell beside the exact target map; density (h, w), points (n, 2)."""
     size = (density.shape[0] * STRIDE, density.shape[1] * STRIDE)
@@ -30,16 +40,18 @@ def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tenso
 
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, "TrainConfig"], Tensor]] = {
     "bayesian": bayesian,
+    "bayesian-count": bayesian_count,
     "density-mse": squared_error,
 }
 
 
-USUAL_PEOPLE = 100  # a crop of about so many people weighs 1, whatever the balance
+USUAL_PEOPLE = 100  # a crop of so many people weighs 1, whatever the balance
+FEW_PEOPLE = 10  # below about so many, crops weigh alike, so that empty ones do not outweigh the others
 
 
 def crop_weight(people: int, balance: float) -> float:
     """How much a crop counts in its batch: 0 leaves dense crops their greater losses, 1 gives each person's share."""
-    return float((USUAL_PEOPLE / (people + 1)) ** balance)
+    return float(((USUAL_PEOPLE + FEW_PEOPLE) / (people + FEW_PEOPLE)) ** balance)
 
 
 def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
