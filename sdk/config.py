@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -17,25 +18,32 @@ from sdk.errors import ConfigError
 T = TypeVar("T")
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key given twice is an error."""
+class _StrictLoader(yaml.SafeLoader):
+    """YAML in which a key given twice is an error, and 1e-3 is a number; YAML 1.1 takes it for text."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise ConfigError(f"key {key!r} is given twice, on line {node.start_mark.line + 1} or below it")
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT002 - PyYAML's
+        seen = []
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark)
+            seen.append(key)
         return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file's mapping; refuses a missing file, broken YAML, and anything but a mapping."""
     try:
-        data = yaml.load(path.read_text("utf-8"), _UniqueKeys)  # noqa: S506 - _UniqueKeys is a SafeLoader
+        data = yaml.load(path.read_text("utf-8"), _StrictLoader)  # noqa: S506 - it is a SafeLoader
     except OSError as error:
         raise ConfigError(f"cannot read config {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config {path} is not YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # not UTF-8, or a date such as 2026-13-01
+        raise ConfigError(f"config {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
         raise ConfigError(f"config {path} holds {type(data).__name__}, expected a mapping of settings")
     return data
@@ -55,8 +63,8 @@ def with_overrides(data: Mapping[str, Any], settings: Iterable[str]) -> dict[str
             if not isinstance(place, dict):
                 raise ConfigError(f"setting {setting!r}: {parent!r} is a value, not a group of settings")
         try:
-            place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            place[last] = yaml.load(text, _StrictLoader)  # noqa: S506 - it is a SafeLoader
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise ConfigError(f"setting {setting!r}: the value is not YAML") from error
     return result
 
@@ -98,9 +106,9 @@ def _has_no_default(field: dataclasses.Field[Any]) -> bool:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         return _convert_union(arguments, value, where)
     if origin is tuple and isinstance(value, (list, tuple)):
@@ -109,11 +117,17 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
         return parse(typing.cast("type[Any]", hint), value, f"{where}.")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    return _convert_plain(hint, value, where)
+
+
+def _convert_plain(hint: Any, value: Any, where: str) -> Any:
+    of_its_type = isinstance(hint, type) and isinstance(value, hint)
+    truth = isinstance(value, bool)  # to Python also a 0 or 1
+    if hint is float and isinstance(value, int) and not truth:
         return float(value)
     if hint is Path and isinstance(value, str):
         return Path(value)
-    if origin is None and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+    if of_its_type and (hint is bool or not truth):
         return value
     raise ConfigError(f"setting {where} is {value!r}, expected {_name(hint)}")
 

@@ -7,19 +7,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan
-from runtimes.probe import probe
+from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan, probe
 from sdk.cache import cache_folder
-from sdk.errors import ConfigError
+from sdk.errors import ConfigError, InputError
 from sdk.frame import Frame, Image, Photo, decode, pad_to_multiple, photo_cells, shrink
 from sdk.package import Package
 from sdk.result import CountResult, Timings
-from sdk.tiling import Tile, plan_tiles
+from sdk.tiling import Tile, plan_tiles, room_between_halos
 from sdk.timing import Stopwatch
 from sdk.variants import planned_variants
 
@@ -39,11 +38,12 @@ class CountOptions:
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 1:
-            raise ConfigError(f"max_side is {self.max_side}, expected 1 pixel or more", hint="leave it out to keep sizes")
+            raise ConfigError(f"max_side is {self.max_side}, expected 1 pixel or more", hint="None keeps all sizes")
         if self.tile < 1:
             raise ConfigError(f"tile is {self.tile}, expected 1 pixel or more", hint="2048 fits most machines")
 
 
+@final
 class CrowdCounter:
     """Counts the people in photos.
 
@@ -67,6 +67,8 @@ class CrowdCounter:
         self.options = options or CountOptions()
         with Package.open(DEFAULT_PACKAGE if package is None else package) as opened:
             self.manifest = opened.manifest
+            # a tile that is too small is refused now, not when the first large photo comes
+            room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
             request = Request(device=device, backend=backend, precision=precision)
             self._plan = plan(planned_variants(self.manifest), probe(), request)
             self._backend = open_backend(self._plan, opened, threads)
@@ -96,6 +98,8 @@ class CrowdCounter:
 
     def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:
         """The results of many photos, in their order; the first bad photo raises."""
+        if isinstance(photos, (str, bytes, os.PathLike)):
+            raise InputError("count_batch takes many photos, and this is one", hint="pass a list, or call count")
         return [self.count(photo) for photo in photos]
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
@@ -103,12 +107,12 @@ class CrowdCounter:
         multiple, stride = self.manifest.input.multiple, self.manifest.output.stride
         padded = pad_to_multiple(image, multiple)
         height, width = padded.shape[:2]
-        halo = -(-self.manifest.receptive_halo // multiple) * multiple
-        tiles = plan_tiles(height, width, side=self.options.tile, halo=halo, multiple=multiple)
+        side = min(self.options.tile, self.manifest.input.max_side or self.options.tile)
+        tiles = plan_tiles(height, width, side=side, halo=self._halo(), multiple=multiple)
         whole = np.empty((height // stride, width // stride), np.float32)
         for tile in tiles:
             self._run_tile(padded, tile, whole)
-        return photo_cells(whole, image.shape[0], image.shape[1], stride), len(tiles)
+        return np.ascontiguousarray(photo_cells(whole, image.shape[0], image.shape[1], stride)), len(tiles)
 
     def info(self) -> BackendInfo:
         """What really loaded: engine, device, precision, threads, and notes on fallbacks."""
@@ -129,6 +133,11 @@ class CrowdCounter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _halo(self) -> int:
+        """Pixels around a tile that its counts depend on, rounded up to the model's multiple."""
+        multiple = self.manifest.input.multiple
+        return -(-self.manifest.receptive_halo // multiple) * multiple
 
     def _run_tile(self, padded: Image, tile: Tile, whole: NDArray[np.float32]) -> None:
         rows, columns, stride = tile.rows, tile.columns, self.manifest.output.stride

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from runtimes import Candidate, Environment, LoadOptions, Plan, Request, load, plan
-from runtimes.probe import probe
+from runtimes import Candidate, Environment, LoadOptions, Plan, Request, load, plan, probe
 from sdk.cache import cache_folder
 from sdk.errors import SktError
 from sdk.frame import pad_to_multiple, photo_cells
@@ -21,7 +20,7 @@ from sdk.variants import planned_variants
 
 OUR_PACKAGES = ("distiller", "exporters", "runtimes", "sdk")
 REPLAY_TOLERANCE = {"fp32": 1e-3, "fp16": 5e-3, "int8": 0.1}  # greatest change of the count, relative, by precision
-SMALLEST_CHANGE = 0.5  # people; a smaller change is no fault in itself
+FEWEST = 10.0  # people; a golden photo of fewer is judged as one of so many
 
 
 @dataclass(frozen=True)
@@ -64,8 +63,13 @@ class Diagnosis:
         return {**plain, "package": self.package, "plan": chosen, "replays": replays, "healthy": self.healthy}
 
 
-def diagnose(package: str | os.PathLike[str] | None, request: Request | None = None) -> Diagnosis:
-    """Look at this machine and, with a package, replay its golden photo on every variant that may run here."""
+def diagnose(
+    package: str | os.PathLike[str] | None, request: Request | None = None, threads: int | None = None
+) -> Diagnosis:
+    """Look at this machine and, with a package, replay its golden photo on every variant that may run here.
+
+    threads: of a CPU engine, all cores if absent. Raises ArtifactError for a package that is damaged or none.
+    """
     environment = probe()
     folder = cache_folder()
     warnings = (*environment.warnings, *shadowing())
@@ -76,33 +80,36 @@ def diagnose(package: str | os.PathLike[str] | None, request: Request | None = N
         opened.verify()
         chosen = plan(planned_variants(opened.manifest), environment, request)
         golden = opened.golden()
-        replays = tuple(replay(candidate, opened, golden) for candidate in chosen.candidates)
+        options = LoadOptions(threads=threads, cache_dir=folder)
+        replays = tuple(replay(candidate, opened, golden, options) for candidate in chosen.candidates)
     return Diagnosis(environment, warnings, cache, str(package), chosen, replays)
 
 
-def replay(candidate: Candidate, package: Package, golden: Golden) -> Replay:
+def replay(candidate: Candidate, package: Package, golden: Golden, options: LoadOptions) -> Replay:
     """Count the golden photo with one candidate and hold the count against the master's."""
     expected = float(golden.count)
     place = (candidate.variant.id, candidate.engine, candidate.device, expected)
     try:
-        counted, ms, notes = count_golden(candidate, package, golden)
+        counted, ms, notes = count_golden(candidate, package, golden, options)
     except SktError as error:
         return Replay(*place, None, None, ok=False, said=str(error))
-    allowed = max(SMALLEST_CHANGE, REPLAY_TOLERANCE[candidate.variant.precision] * expected)
+    allowed = REPLAY_TOLERANCE[candidate.variant.precision] * max(expected, FEWEST)
     return Replay(*place, counted, ms, ok=abs(counted - expected) <= allowed, said="; ".join(notes))
 
 
-def count_golden(candidate: Candidate, package: Package, golden: Golden) -> tuple[float, float, tuple[str, ...]]:
+def count_golden(
+    candidate: Candidate, package: Package, golden: Golden, options: LoadOptions
+) -> tuple[float, float, tuple[str, ...]]:
     """People in the golden photo, milliseconds of the second run, and the backend's notes."""
     manifest = package.manifest
     batch = pad_to_multiple(golden.image, manifest.input.multiple)[None]
-    with load(candidate, package.read(candidate.variant.id), LoadOptions(cache_dir=cache_folder())) as backend:
+    with load(candidate, package.read(candidate.variant.id), options) as backend:
         backend.run(batch)
         watch = Stopwatch()
         density = backend.run(batch).density[0]
         ms = watch.lap_ms()
         notes = backend.info().notes
-    cells = photo_cells(density, *golden.image.shape[:2], manifest.output.stride)
+    cells = photo_cells(density, golden.image.shape[0], golden.image.shape[1], manifest.output.stride)
     return float(cells.sum(dtype=np.float64)), ms, notes
 
 
@@ -111,7 +118,7 @@ def shadowing() -> list[str]:
     owners = metadata.packages_distributions()
     found = []
     for name in OUR_PACKAGES:
-        others = sorted({owner for owner in owners.get(name, []) if owner != "skt-edge"})
+        others = sorted({owner for owner in owners.get(name, []) if owner and owner.replace("_", "-") != "skt-edge"})
         if others:
             found.append(f"package {name!r} is also installed by {', '.join(others)}: uninstall one of them")
     return found

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdk.errors import InputError
+from sdk.photo_file import announced_size, file_format, is_cut_off
 
 Image = NDArray[np.uint8]  # (h, w, 3), BGR
 Photo = str | os.PathLike[str] | bytes | Image
 
 PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MAX_PIXELS = 150_000_000  # of one photo: 12,247 x 12,247; a decoded pixel takes 3 bytes
-JPEG_START, JPEG_SCAN, JPEG_END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND"
+MAX_FILE_BYTES = 8 * MAX_PIXELS  # 8 bytes a pixel: the largest that a photo of four 16-bit channels takes
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Frame:
 def decode(photo: Photo) -> Image:
     """A photo as (h, w, 3) uint8 BGR, upright.
 
-    photo: a path; the bytes of a JPEG, PNG, WebP, TIFF or BMP file; or such an array, which is taken as it is. Grey
-    photos get three equal channels, transparency is dropped, 16-bit photos keep their upper 8 bits, and EXIF rotation
-    is applied. Raises InputError for anything else, for a truncated file, and above MAX_PIXELS.
+    photo: a path; the bytes of a JPEG, PNG, WebP, TIFF or BMP file; or such an array, which is taken as it is, not
+    copied. Grey photos get three equal channels, transparency is dropped, 16-bit photos keep their upper 8 bits, and
+    EXIF rotation is applied. Raises InputError for anything else, for a truncated file, and above MAX_PIXELS.
     """
     if isinstance(photo, np.ndarray):
         return check_image(photo)
@@ -50,13 +50,20 @@ def decode(photo: Photo) -> Image:
 def read_bytes(path: Path) -> bytes:
     """A photo file's content."""
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # 0 for a pipe
+            data = file.read(None if size else MAX_FILE_BYTES + 1) if size <= MAX_FILE_BYTES else b""
     except FileNotFoundError as error:
         raise InputError(f"no such photo: {path}", hint="check the path") from error
     except IsADirectoryError as error:
         raise InputError(f"{path} is a folder, expected a photo", hint="skt-count takes folders") from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{str(path)!r} is no path: {error}", hint="check the path") from error
+    if max(size, len(data)) > MAX_FILE_BYTES:
+        raise InputError(f"{path} holds over {MAX_FILE_BYTES:,} bytes, the limit for a photo", hint="is it a video?")
+    return data
 
 
 def decode_bytes(data: bytes, name: str, *, upright: bool = True) -> Image:
@@ -64,39 +71,29 @@ def decode_bytes(data: bytes, name: str, *, upright: bool = True) -> Image:
 
     upright: whether to apply EXIF rotation; head points of labelled sets refer to the pixels as stored.
     """
-    if not data:
-        raise InputError(f"{name} holds 0 bytes", hint="copy the photo again")
-    if is_cut_off(data):
-        raise InputError(f"{name} is cut off: {len(data):,} bytes, no end mark", hint="copy the photo again")
-    check_pixels(*announced_size(data), name)
+    check_file(data, name)
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         image = None
     if image is None:
-        raise InputError(f"{name} is not a photo", hint="expected JPEG, PNG, WebP, TIFF or BMP")
+        raise InputError(f"{name} is damaged: it cannot be decoded", hint="copy the photo again, or save it as JPEG")
     return check_image(np.asarray(image, np.uint8))
 
 
-def is_cut_off(data: bytes) -> bool:
-    """Whether a JPEG or PNG ends before its end mark: decoders fill the rest with grey, and the count would be wrong."""
-    if data.startswith(JPEG_START):
-        return JPEG_END not in data[data.rfind(JPEG_SCAN) :]
-    return data.startswith(PNG_START) and PNG_END not in data[-1024:]
-
-
-def announced_size(data: bytes) -> tuple[int, int]:
-    """Height and width that a JPEG or PNG announces, before anything is decoded; 0, 0 where that cannot be told."""
-    if data.startswith(PNG_START):
-        return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
-    place = 2 if data.startswith(JPEG_START) else len(data)
-    while place + 9 < len(data) and data[place] == 0xFF:
-        marker = data[place + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[place + 5 : place + 7], "big"), int.from_bytes(data[place + 7 : place + 9], "big")
-        place += 1 if marker == 0xFF else 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return 0, 0
+def check_file(data: bytes, name: str) -> None:
+    """Refuse, before anything is decoded, a file that is empty, no photo, cut off, or larger than MAX_PIXELS."""
+    if not data:
+        raise InputError(f"{name} holds 0 bytes", hint="copy the photo again")
+    if file_format(data) is None:
+        raise InputError(f"{name} is not a photo", hint="expected JPEG, PNG, WebP, TIFF or BMP")
+    if is_cut_off(data):
+        raise InputError(f"{name} is cut off after {len(data):,} bytes", hint="copy the photo again")
+    height, width = announced_size(data)
+    if not height or not width:
+        raise InputError(f"{name} is damaged: it does not tell its size", hint="copy the photo again")
+    check_pixels(height, width, name)
 
 
 def check_pixels(height: int, width: int, name: str) -> None:
@@ -110,9 +107,22 @@ def check_image(image: np.ndarray) -> Image:
     """The array itself when it is (h, w, 3) uint8 with at least one pixel and at most MAX_PIXELS."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         got = f"{image.dtype} {image.shape}"
-        raise InputError(f"a photo array is uint8 (h, w, 3) BGR; this one is {got}", hint="convert it with cv2.cvtColor")
+        raise InputError(f"a photo array is uint8 (h, w, 3) BGR; this one is {got}", hint=_cure(image))
     check_pixels(image.shape[0], image.shape[1], "this array")
     return image
+
+
+def _cure(image: np.ndarray) -> str:
+    """How to make a photo of an array that is none."""
+    if 0 in image.shape:
+        return "it holds no pixels"
+    if image.dtype != np.uint8:
+        return "scale it to 0..255 and convert it with .astype(numpy.uint8)"
+    if image.ndim == 2:
+        return "convert it with cv2.cvtColor(photo, cv2.COLOR_GRAY2BGR)"
+    if image.ndim == 3 and image.shape[2] == 4:
+        return "convert it with cv2.cvtColor(photo, cv2.COLOR_BGRA2BGR)"
+    return "pass photos one by one, colour last" if image.ndim == 4 else "its axes are height, width, colour"
 
 
 def shrink(image: Image, max_side: int | None) -> Frame:

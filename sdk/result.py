@@ -26,20 +26,22 @@ class CountResult:
     """People in one photo."""
 
     count: float  # the sum of `density`; a photo of n people should give about n
-    density: NDArray[np.float32]  # (ceil(h/stride), ceil(w/stride)), people per cell of the counted frame, never negative
+    density: NDArray[
+        np.float32
+    ]  # (ceil(h/stride), ceil(w/stride)), people per cell of the counted frame, never negative
     stride: int  # pixels of the counted frame that a cell covers, each way
     scale: float  # counted frame beside the photo: 1.0 unless `max_side` shrank it
     tiles: int  # in how many pieces the engine saw it
     backend: BackendInfo  # what really ran
     timings: Timings
     warnings: tuple[str, ...]  # reasons to trust this count less
-    photo: NDArray[np.uint8] = field(repr=False)  # (h, w, 3) BGR, upright
+    photo: NDArray[np.uint8] = field(repr=False)  # (h, w, 3) BGR, upright; where an array was counted, that array
 
     def overlay(self) -> NDArray[np.uint8]:
         """The photo with a heat map of the people and the count: (h, w, 3) uint8 BGR."""
         from sdk.overlay import draw_overlay
 
-        return draw_overlay(self.photo, self.density, self.count)
+        return draw_overlay(self.photo, self.density, self.count, self.stride / self.scale)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays, as plain values."""

@@ -32,8 +32,8 @@ class Tile:
 def plan_tiles(height: int, width: int, *, side: int, halo: int, multiple: int) -> list[Tile]:
     """Tiles that own each pixel of a padded frame once, none run on more than `side` pixels each way.
 
-    height, width and halo are multiples of `multiple`. A frame that fits is one tile. Raises ConfigError when `side`
-    leaves no room between two halos.
+    height, width and halo are multiples of `multiple`, and so are all sides of all tiles; `side` need not be. A frame
+    that fits is one tile. Raises ConfigError when `side` leaves no room between two halos.
     """
     rows = spans(height, side=side, halo=halo, multiple=multiple)
     columns = spans(width, side=side, halo=halo, multiple=multiple)
@@ -44,11 +44,16 @@ def spans(length: int, *, side: int, halo: int, multiple: int) -> list[Span]:
     """The tiles along one side of `length` pixels, as equal as multiples allow."""
     if length <= side:
         return [Span(0, length, 0, length)]
-    room = (side - 2 * halo) // multiple * multiple
-    if room < multiple:
-        needed = 2 * halo + multiple
-        raise ConfigError(f"tile side is {side} pixels, but this model needs at least {needed}", hint="raise tile")
-    pieces = -(-length // room)
+    pieces = -(-length // room_between_halos(side, halo, multiple))
     own = -(-length // (pieces * multiple)) * multiple
     starts = range(0, length, own)
-    return [Span(s, min(s + own, length), max(0, s - halo), min(length, min(s + own, length) + halo)) for s in starts]
+    return [Span(s, min(s + own, length), max(0, s - halo), min(length, s + own + halo)) for s in starts]
+
+
+def room_between_halos(side: int, halo: int, multiple: int) -> int:
+    """Pixels that an inner tile of `side` pixels answers for, a multiple of `multiple`; ConfigError without any."""
+    room = (side - 2 * halo) // multiple * multiple
+    if room < multiple:
+        message = f"tile side is {side} pixels, but this model needs at least {2 * halo + multiple}"
+        raise ConfigError(message, hint="raise tile; 2048 fits most machines")
+    return room

@@ -2,48 +2,84 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import io
 import json
+import os
+import shutil
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
 
-from sdk.errors import SktError
+from sdk.errors import ConfigError, SktError
 from sdk.timing import Stopwatch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+STOPPED = 130  # exit code after Ctrl-C, as shells have it
 BUG = 70
+CLEAR_LINE = "\r\x1b[2K"
 
 
 def friendly(command: Command) -> Command:
-    """Turn an SktError into one line on stderr, or a JSON object on stdout under --json, and its exit code."""
+    """Turn an SktError into one line on stderr, or a JSON object on stdout under --json, and its exit code.
+
+    Ctrl-C ends with one line and 130, a reader that goes away with silence and 0; only a bug shows a traceback.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # the name of a photo may be no text at all
         try:
             return command(*args, **kwargs)
-        except SktError as error:
-            report_error(error, as_json=bool(kwargs.get("as_json")))
-            sys.exit(error.exit_code)
-        except BrokenPipeError:
-            sys.stderr.close()  # the reader went away, as `head` does: nothing more to say
-            sys.exit(0)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise  # click's own, which it turns into usage and help
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - a bug, too, ends with its exit code
+            code = explain(error, as_json=bool(kwargs.get("as_json")))
+        sys.exit(code)
 
     return wrapped  # type: ignore[return-value]
+
+
+def explain(error: BaseException, *, as_json: bool) -> int:
+    """Say what ended a command; its exit code."""
+    if isinstance(error, SktError):
+        report_error(error, as_json=as_json)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        click.echo(f"{_fresh_line()}stopped", err=True)
+        return STOPPED
+    if isinstance(error, BrokenPipeError):
+        _drop_stdout()
+        return 0
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _drop_stdout()
+        click.echo(f"{_fresh_line()}error: cannot write the output: {error.strerror}", err=True)
+        return ConfigError.exit_code
+    traceback.print_exception(type(error), error, error.__traceback__)
+    click.echo("error: this is a bug in SKT Edge; please report it with the lines above", err=True)
+    return BUG
 
 
 def report_error(error: SktError, *, as_json: bool) -> None:
     """Say what failed: one line on stderr, and the same as JSON on stdout where that was asked for."""
     if as_json:
-        click.echo(json.dumps({"error": error.to_json()}, default=str))
-    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        print_json({"error": error.to_json()})
+    click.echo(f"{_fresh_line()}error: {one_line(str(error))}", err=True)
+
+
+def one_line(text: str) -> str:
+    """The text with line ends, escapes and whatever else cannot be printed written out, as in a Python string."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def print_json(record: Mapping[str, Any]) -> None:
     """One record a line on stdout."""
-    click.echo(json.dumps(record, allow_nan=False))
+    click.echo(json.dumps(record, allow_nan=False, default=str))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
@@ -72,7 +108,7 @@ class Progress:
         self.unit = unit
         self.done = 0
         self._watch = Stopwatch()
-        self._shown = sys.stderr.isatty() and total > 1
+        self._shown = _on_terminal() and total > 1
         self._draw()
 
     def advance(self) -> None:
@@ -83,7 +119,7 @@ class Progress:
     def clear(self) -> None:
         """Take the bar away, before a line is printed or at the end."""
         if self._shown:
-            click.echo("\r\x1b[2K", nl=False, err=True)
+            click.echo(CLEAR_LINE, nl=False, err=True)
 
     def _draw(self) -> None:
         if not self._shown:
@@ -91,5 +127,21 @@ class Progress:
         full = self.WIDTH * self.done // self.total
         rate = self.done / max(self._watch.seconds(), 1e-9)
         left = f", {(self.total - self.done) / rate:.0f} s left" if self.done else ""
-        bar = "━" * full + "─" * (self.WIDTH - full)
-        click.echo(f"\r\x1b[2K{bar} {self.done}/{self.total} {self.unit}{left}", nl=False, err=True)
+        line = f"{'━' * full}{'─' * (self.WIDTH - full)} {self.done}/{self.total} {self.unit}{left}"
+        columns = shutil.get_terminal_size().columns
+        click.echo(CLEAR_LINE + line[: columns - 1], nl=False, err=True)  # a line that wraps could not be taken away
+
+
+def _on_terminal() -> bool:
+    """Whether stderr is a terminal that can take a line away again."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _fresh_line() -> str:
+    """What takes a progress bar away, where there can be one."""
+    return CLEAR_LINE if _on_terminal() else ""
+
+
+def _drop_stdout() -> None:
+    """Lead what is left in stdout's buffer to nowhere, or Python would fail on it while it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

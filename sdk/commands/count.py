@@ -11,14 +11,16 @@ from pathlib import Path
 
 import click
 
-from sdk.commands.common import Progress, engine_options, friendly, json_option, print_json
-from sdk.errors import ConfigError, InputError, SktError
+from sdk.commands.common import Progress, engine_options, friendly, json_option, one_line, print_json
+from sdk.errors import ConfigError, InputError
 from sdk.result import CountResult
 from sdk.sources import PhotoFile, find_photos
 
 COLUMNS = ("photo", "count", "width", "height", "ms", "engine", "device", "precision", "scale", "tiles", "warnings",
            "error")  # fmt: skip
 FAILED = InputError.exit_code
+WIDEST = 60  # characters of a photo's name in the table
+FOLDER = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -26,15 +28,22 @@ class Outcome:
     """What came of one photo: a result, or the error that it met."""
 
     photo: PhotoFile
-    result: CountResult | None = None
-    error: SktError | None = None
+    result: CountResult | InputError
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The folders for pictures and maps; None: not asked for."""
+
+    overlay: Path | None
+    density: Path | None
 
 
 @click.command(no_args_is_help=True)
 @click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
-@click.option("-m", "--model", "package", type=click.Path(path_type=Path), help="A model package; the shipped one if absent.")
-@click.option("--overlay", type=click.Path(path_type=Path), metavar="DIR", help="Write heat maps over the photos there.")
-@click.option("--density", type=click.Path(path_type=Path), metavar="DIR", help="Write density maps (.npy) there.")
+@click.option("-m", "--model", "package", type=FOLDER, help="A model package; the shipped one if absent.")
+@click.option("--overlay", type=FOLDER, metavar="DIR", help="Write heat maps over the photos there.")
+@click.option("--density", type=FOLDER, metavar="DIR", help="Write density maps (.npy) there.")
 @click.option("--max-side", type=click.IntRange(min=1), help="Shrink larger photos to this; changes counts.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
@@ -55,63 +64,109 @@ def main(
 ) -> None:
     """Count the people in each PHOTO: a file, a folder (with all below it), or a quoted pattern.
 
-    A photo that cannot be read is reported, the others are counted, and the exit code is 3.
+    A photo that cannot be read is reported, the others are counted, and the exit code is 3. Hidden files in a folder
+    are left out, and so is what lies below the folder of --overlay.
     """
     from sdk.counter import CountOptions, CrowdCounter
 
     if as_json and as_csv:
         raise ConfigError("--json and --csv were both given", hint="choose one")
-    found = find_photos(photos)
-    folders = {folder: prepared(folder) for folder in (overlay, density) if folder is not None}
+    found = find_photos(photos, leave_out=overlay)
+    outputs = Outputs(overlay, density)
+    prepare(outputs, found)
     options = CountOptions(max_side=max_side)
-    engine = {"device": device, "backend": backend, "precision": precision}
-    with CrowdCounter(package, threads=threads, options=options, **engine) as counter:
-        show = printer(as_json=as_json, as_csv=as_csv, widest=max(len(str(photo.path)) for photo in found))
-        progress = Progress(len(found), "photos")
-        failed = 0
-        for photo in found:
-            outcome = count_one(counter.count, photo)
-            progress.clear()
-            show(outcome)
-            failed += outcome.result is None
-            if outcome.result is not None:
-                write_outputs(outcome.result, photo, overlay=folders.get(overlay), density=folders.get(density))
-            progress.advance()
-        progress.clear()
+    with CrowdCounter(
+        package, device=device, backend=backend, precision=precision, threads=threads, options=options
+    ) as counter:
+        show = printer(found, as_json=as_json, as_csv=as_csv)
+        failed = count_all(counter.count, found, outputs, show)
     if failed:
         click.echo(f"error: {failed} of {len(found)} photos could not be counted", err=True)
         sys.exit(FAILED)
 
 
-def prepared(folder: Path) -> Path:
-    """The output folder, made before anything is counted."""
+def count_all(
+    count: Callable[[Path], CountResult],
+    photos: Sequence[PhotoFile],
+    outputs: Outputs,
+    show: Callable[[Outcome], None],
+) -> int:
+    """Count, write and show one photo after the other; how many could not be read. Any other error ends the command."""
+    progress = Progress(len(photos), "photos")
+    failed = 0
+    for photo in photos:
+        try:
+            result = count(photo.path)
+        except InputError as error:
+            failed += 1
+            outcome = Outcome(photo, error)
+        else:
+            write_outputs(result, photo, outputs)
+            outcome = Outcome(photo, result)
+        progress.clear()
+        show(outcome)
+        progress.advance()
+    progress.clear()
+    return failed
+
+
+def prepare(outputs: Outputs, photos: Sequence[PhotoFile]) -> None:
+    """Make the output folders, and refuse pictures that would replace a photo, before anything is counted."""
+    for folder in (outputs.overlay, outputs.density):
+        if folder is not None:
+            make_folder(folder)
+    if outputs.overlay is not None:
+        originals = {_file(photo.path) for photo in photos}
+        for photo in photos:
+            target = picture_path(outputs.overlay, photo)
+            if target.exists() and _file(target) in originals:
+                message = f"the overlay of {photo.path} would replace the photo {target}"
+                raise ConfigError(message, hint="name another folder for overlays")
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """What is the same for all names of one file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_dev, status.st_ino
+
+
+def make_folder(folder: Path) -> None:
+    """An output folder, with those above it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"cannot make folder {folder}: {error.strerror}", hint="name a folder you may write to") from error
-    return folder
+        raise ConfigError(f"cannot make folder {folder}: {error.strerror}", hint="name one you may write to") from error
 
 
-def count_one(count: Callable[[Path], CountResult], photo: PhotoFile) -> Outcome:
-    """Count one photo; an unreadable one is an outcome, any other error ends the command."""
-    try:
-        return Outcome(photo, result=count(photo.path))
-    except InputError as error:
-        return Outcome(photo, error=error)
-
-
-def write_outputs(result: CountResult, photo: PhotoFile, *, overlay: Path | None, density: Path | None) -> None:
+def write_outputs(result: CountResult, photo: PhotoFile, outputs: Outputs) -> None:
     """The pictures and maps that were asked for, each whole or not at all."""
-    import cv2
-    import numpy as np
+    if outputs.overlay is not None:
+        write(picture_path(outputs.overlay, photo), jpeg(result))
+    if outputs.density is not None:
+        import numpy as np
 
-    if overlay is not None:
-        _, data = cv2.imencode(".jpg", result.overlay(), [cv2.IMWRITE_JPEG_QUALITY, 90])
-        write(overlay / f"{photo.place}.jpg", data.tobytes())
-    if density is not None:
         buffer = io.BytesIO()
         np.save(buffer, result.density, allow_pickle=False)
-        write(density / f"{photo.place}.npy", buffer.getvalue())
+        write(outputs.density / f"{photo.place}.npy", buffer.getvalue())
+
+
+def picture_path(folder: Path, photo: PhotoFile) -> Path:
+    """Where a photo's overlay goes."""
+    return folder / f"{photo.place}.jpg"
+
+
+def jpeg(result: CountResult) -> bytes:
+    """The overlay as a JPEG file, shrunk where a side is longer than the format allows."""
+    import cv2
+
+    from sdk.frame import shrink
+
+    picture = shrink(result.overlay(), 65_500).image
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
+    return data.tobytes()
 
 
 def write(path: Path, data: bytes) -> None:
@@ -125,33 +180,31 @@ def write(path: Path, data: bytes) -> None:
         raise ConfigError(f"cannot write {path}: {error.strerror}", hint="free space or name another folder") from error
 
 
-def printer(*, as_json: bool, as_csv: bool, widest: int) -> Callable[[Outcome], None]:
+def printer(photos: Sequence[PhotoFile], *, as_json: bool, as_csv: bool) -> Callable[[Outcome], None]:
     """What prints one outcome, as soon as it is there."""
     if as_json:
         return lambda outcome: print_json(record(outcome))
     if as_csv:
         click.echo(csv_line(COLUMNS), nl=False)
         return lambda outcome: click.echo(csv_row(outcome), nl=False)
-    width = min(max(widest, 5), 60)
-    click.echo(f"{'photo':<{width}}  {'people':>8}  {'time':>9}  backend")
-    return lambda outcome: show_row(outcome, width)
+    return Table(photos).show
 
 
 def record(outcome: Outcome) -> dict[str, object]:
     """One photo as plain values."""
     photo = {"photo": str(outcome.photo.path)}
-    if outcome.result is None:
-        return {**photo, "error": outcome.error.to_json() if outcome.error else {}}
+    if isinstance(outcome.result, InputError):
+        return {**photo, "error": outcome.result.to_json()}
     return {**photo, **outcome.result.to_json()}
 
 
 def csv_row(outcome: Outcome) -> str:
     """One photo as a line of CSV."""
     values = record(outcome)
-    if outcome.error is not None:
-        values["error"] = outcome.error.message
+    if isinstance(outcome.result, InputError):
+        values["error"] = outcome.result.message
     else:
-        values["warnings"] = "; ".join(outcome.result.warnings) if outcome.result else ""
+        values["warnings"] = "; ".join(outcome.result.warnings)
     return csv_line([str(values.get(column, "")) for column in COLUMNS])
 
 
@@ -162,18 +215,29 @@ def csv_line(values: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
-def show_row(outcome: Outcome, width: int) -> None:
-    """One line of the table; errors and warnings go to stderr."""
-    name = str(outcome.photo.path)
-    shown = name if len(name) <= width else f"…{name[-width + 1 :]}"
-    if outcome.result is None:
-        click.echo(f"error: {outcome.error}", err=True)
-        return
-    result = outcome.result
-    used = f"{result.backend.engine} {result.backend.device} {result.backend.precision}"
-    click.echo(f"{shown:<{width}}  {result.count:>8.1f}  {result.timings.total_ms:>6.0f} ms  {used}")
-    for warning in result.warnings:
-        click.echo(f"warning: {warning}", err=True)
+class Table:
+    """Lines for people to read: counts on stdout; errors and warnings, each warning once, on stderr."""
+
+    def __init__(self, photos: Sequence[PhotoFile]) -> None:
+        self._width = min(max(5, *(len(one_line(str(photo.path))) for photo in photos)), WIDEST)
+        self._warned: set[str] = set()
+        click.echo(f"{'photo':<{self._width}}  {'people':>9}  {'time':>9}  backend")
+
+    def show(self, outcome: Outcome) -> None:
+        """One photo."""
+        if isinstance(outcome.result, InputError):
+            click.echo(f"error: {one_line(str(outcome.result))}", err=True)
+            return
+        click.echo(self._row(one_line(str(outcome.photo.path)), outcome.result))
+        for warning in outcome.result.warnings:
+            if warning not in self._warned:
+                self._warned.add(warning)
+                click.echo(f"warning: {one_line(warning)}", err=True)
+
+    def _row(self, name: str, result: CountResult) -> str:
+        shown = name if len(name) <= self._width else f"…{name[1 - self._width :]}"
+        used = f"{result.backend.engine} {result.backend.device} {result.backend.precision}"
+        return f"{shown:<{self._width}}  {result.count:>9,.1f}  {result.timings.total_ms:>6.0f} ms  {used}"
 
 
 if __name__ == "__main__":

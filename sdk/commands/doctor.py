@@ -23,9 +23,7 @@ TICK, CROSS = "✓", "✗"
 @json_option
 @engine_options
 @friendly
-def main(
-    package: Path | None, as_json: bool, device: str, backend: str, precision: str, threads: int | None
-) -> None:
+def main(package: Path | None, as_json: bool, device: str, backend: str, precision: str, threads: int | None) -> None:
     """Say what this machine can run, and with PACKAGE ("default" for the shipped one) what would be chosen.
 
     Replays the package's golden photo on every variant that may run here. Exit code 5 when no engine is usable or a
@@ -36,7 +34,7 @@ def main(
     from sdk.doctor import diagnose
 
     chosen = DEFAULT_PACKAGE if package == Path("default") else package
-    diagnosis = diagnose(chosen, Request(device=device, backend=backend, precision=precision))
+    diagnosis = diagnose(chosen, Request(device=device, backend=backend, precision=precision), threads)
     if as_json:
         print_json(diagnosis.to_json())
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import cv2
 
-from sdk.frame import announced_size
+from sdk.photo_file import announced_size
 
 HEAD = 65_536  # bytes: most files announce their size within these
 
