@@ -44,6 +44,7 @@ def main() -> None:
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
 @click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
+@click.option("--start", type=DataPath, metavar="CHECKPOINT", help="Start from another run's averaged weights.")
 @click.option("--out", type=DataPath, required=True, help="The run's folder.")
 @run_options
 @friendly
@@ -51,6 +52,7 @@ def train(
     recipe: str,
     data: Path,
     weights: Path | None,
+    start: Path | None,
     out: Path,
     settings: tuple[str, ...],
     threads: int | None,
@@ -62,7 +64,7 @@ def train(
     from distiller.folder import RunFolder
     from distiller.run import Places, train
 
-    config, places, folder = read_config(recipe, settings), Places(_existing(data), weights), RunFolder(out)
+    config, places, folder = read_config(recipe, settings), Places(_existing(data), weights, start), RunFolder(out)
     use_threads(threads)
     if dry_run:
         show_plan(config, places, None, as_json=as_json)
@@ -145,8 +147,8 @@ def known_places(written: dict[str, str], data: Path | None) -> Places:
 
     if data is None and "data" not in written:
         raise ConfigError("the run's folder does not say where its data lies", hint="give --data DIR")
-    weights = Path(written["weights"]) if "weights" in written else None
-    return Places(_existing(data or Path(written["data"])), weights)
+    weights, start = (Path(written[name]) if name in written else None for name in ("weights", "start"))
+    return Places(_existing(data or Path(written["data"])), weights, start)
 
 
 def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -91,6 +92,23 @@ def rescale(network: CountingNetwork, photos: Tensor) -> None:
             layer.eval()
         x = layer(x)
     network.train()
+
+
+@torch.no_grad()
+def measure_statistics(network: CountingNetwork, batches: Iterable[Tensor]) -> None:
+    """Set every batch normalisation's statistics to their mean over batches of photos (n, h, w, 3) uint8 BGR.
+
+    Averaged weights need this (Izmailov et al., UAI 2018, arXiv 1803.05407, section 3.2): the running statistics belong
+    to other weights, and lag behind.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_running_stats()
+            module.momentum = None  # a plain mean over the batches
+    network.train()
+    for batch in batches:
+        network(batch)
+    network.eval()
 
 
 def start_as_identity(norm: nn.BatchNorm2d, x: Tensor) -> None:

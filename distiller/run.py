@@ -24,6 +24,7 @@ from sdk.errors import ConfigError
 from sdk.timing import Stopwatch
 
 FIRST_CROPS = 16  # on which a fresh network is brought to scale
+STATISTICS_BATCHES = 40  # on which a checkpoint's batch normalisation is measured before it is folded
 LOG_EVERY = 100  # steps
 
 
@@ -33,6 +34,7 @@ class Places:
 
     data: Path
     weights: Path | None = None
+    start: Path | None = None  # a checkpoint to start from, instead of an encoder
 
     def encoder(self, config: TrainConfig) -> Path | None:
         """The file of starting weights that the config names; refuses one that is not there."""
@@ -46,8 +48,8 @@ class Places:
 
     def to_json(self) -> dict[str, str]:
         """As a run's folder keeps them."""
-        weights = {} if self.weights is None else {"weights": str(self.weights.resolve())}
-        return {"data": str(self.data.resolve()), **weights}
+        known = {"data": self.data, "weights": self.weights, "start": self.start}
+        return {name: str(path.resolve()) for name, path in known.items() if path is not None}
 
 
 @dataclass
@@ -78,6 +80,9 @@ def train_from(
     crops = CropStream(sets, config)
     if saved is not None:
         trainer.resume(saved)
+    elif places.start is not None:
+        batches = (crops.batch(step, config.batch) for step in range(STATISTICS_BATCHES))
+        trainer.start_from(store.load(places.start), batches)
     else:
         trainer.start(crops.batch(0, FIRST_CROPS), places.encoder(config))
     folder.write(config, places.to_json(), trainer.device)

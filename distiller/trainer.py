@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from distiller import checkpoint as store
 from distiller.augment import Crop
 from distiller.config import TrainConfig
 from distiller.device import autocast, choose_device
-from distiller.networks import STRIDE, Architecture, CountingNetwork
+from distiller.networks import STRIDE, Architecture, CountingNetwork, fused
 from distiller.objectives import batch_loss
-from distiller.pretrained import load_quarter_encoder, rescale, start_head
+from distiller.pretrained import load_quarter_encoder, measure_statistics, rescale, start_head
 from distiller.schedule import learning_rate
 from sdk.config import to_plain
 from sdk.errors import ArtifactError, ConfigError, InferenceError
@@ -56,6 +57,21 @@ class Trainer:
         cells = len(crops) * (self.config.augment.crop / STRIDE) ** 2
         start_head(self.network, sum(len(crop.points) for crop in crops) / cells)
         self.average.load_state_dict(self.network.state_dict())
+
+    def start_from(self, saved: store.Checkpoint, batches: Iterable[Sequence[Crop]]) -> None:
+        """Initial weights: a checkpoint's averaged ones. Batch normalisation that this run does not have is measured
+        afresh on the batches and folded into the convolutions.
+        """
+        source = store.network_of(saved).to(self.device)
+        held = store.architecture_of(saved)
+        if held.batch_norm:
+            measure_statistics(source, (self._images(crops) for crops in batches))
+        if held.batch_norm and not self.architecture.batch_norm:
+            source, held = fused(source), replace(held, batch_norm=False)
+        if held != self.architecture:
+            raise ConfigError(f"the checkpoint to start from holds {held}, the config asks for {self.architecture}")
+        self.network.load_state_dict(source.state_dict())
+        self.average.load_state_dict(source.state_dict())
 
     def train_step(self, crops: Sequence[Crop]) -> float:
         """One step on one batch; returns its loss. A loss or gradient that is no number leaves the weights alone."""
