@@ -57,7 +57,7 @@ def _contract(manifest: Manifest) -> str:
 * `{manifest.output.density}`: float32 (n, h/{stride}, w/{stride}), people per cell, never negative.
 * `{manifest.output.count}`: float32 (n,), people in the photo.
 * Photos: {manifest.preprocessing}.
-* A cell sees at most {manifest.receptive_halo} pixels beyond itself: tiles with that halo count as the whole frame does.
+* A cell sees at most {manifest.receptive_halo} pixels beyond itself: tiles with that halo count as the whole does.
 """
 
 

@@ -42,7 +42,7 @@ class ExportGroup(click.Group):
 @click.option("--precision", "precisions", type=click.Choice(PRECISIONS), multiple=True, help="Repeat it for both.")
 @click.option("-o", "--output", type=FILE, metavar="NAME.skt", help="The package to write. [default: ./NAME.skt]")
 @click.option("--name", default="", help="The package's name. [default: the model's]")
-@click.option("--evaluation", "evaluations", type=FILE, multiple=True, metavar="FILE", help="Of skt-eval --json; repeat.")
+@click.option("--evaluation", "evaluations", type=FILE, multiple=True, metavar="FILE", help="From skt-eval --json.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @json_option
 @click.pass_context

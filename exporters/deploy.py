@@ -16,5 +16,6 @@ class DeployedGraph(nn.Module):
         self.network = fused(network).float().requires_grad_(requires_grad=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Density and count of photos."""
         density = self.network(image)
         return density, density.sum(dim=(1, 2), dtype=torch.float32)

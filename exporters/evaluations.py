@@ -28,7 +28,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
 def check_of_model(evaluation: dict[str, Any], version: str) -> None:
     """Refuse scores of other weights: skt-eval names the package that it scored, NAME VERSION."""
     scored = str(evaluation.get("package", ""))
-    if scored and scored.split()[-1] != version:
+    if scored and scored.rsplit(maxsplit=1)[-1] != version:
         message = f"the evaluation on {evaluation['dataset']} is of {scored}, this model's version is {version}"
         raise ConfigError(message, hint="score a package of these weights with skt-eval --json")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from exporters.needs import export_extra
 from sdk.errors import ExportError
@@ -39,7 +39,7 @@ def with_manifest(model: onnx.ModelProto, manifest: bytes) -> bytes:
     copy.CopyFrom(model)
     del copy.metadata_props[:]
     onnx.helper.set_model_props(copy, {MANIFEST_KEY: manifest.decode()})
-    return copy.SerializeToString(deterministic=True)
+    return bytes(copy.SerializeToString(deterministic=True))
 
 
 def embedded_manifest(model: onnx.ModelProto) -> bytes:
@@ -105,6 +105,7 @@ def _exported(network: CountingNetwork) -> onnx.ModelProto:
             profile=False,
             dump_exported_program=False,
         )
+    assert program is not None  # which torch answers to the old exporter alone
     return program.model_proto
 
 

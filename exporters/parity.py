@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from runtimes import Candidate, LoadOptions, Output, Variant
 from runtimes.load import load
-from runtimes.plan import READS, arithmetic
+from runtimes.plan import arithmetic
+from runtimes.tables import READS
 from sdk.errors import ExportError
 from sdk.frame import pad_to_multiple
 from sdk.scenes import draw_empty, draw_scene
@@ -112,8 +113,11 @@ def scene_batches(multiple: int) -> list[Batch]:
 
 def _case(expected: Output, answer: Output, batch: Batch) -> Case:
     difference = np.abs(answer.density.astype(np.float64) - expected.density)
-    counts = (tuple(float(count) for count in output.count) for output in (expected, answer))
-    return Case(batch.shape, *counts, density=float(difference.max()))
+    return Case(batch.shape, _people(expected), _people(answer), float(difference.max()))
+
+
+def _people(output: Output) -> tuple[float, ...]:
+    return tuple(float(count) for count in output.count)
 
 
 def _refusal(parity: Parity) -> ExportError:

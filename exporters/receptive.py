@@ -1,4 +1,4 @@
-"""How far a density cell sees: computed from the ONNX graph, so that tiles with that halo count like the whole frame."""
+"""How far a density cell sees, computed from the ONNX graph: tiles with that halo count like the whole frame."""
 
 from __future__ import annotations
 
@@ -12,9 +12,26 @@ from exporters.onnx import INPUT, OUTPUTS
 from sdk.errors import ExportError
 
 POINTWISE = frozenset(
-    ("Add", "Cast", "Clip", "Concat", "DequantizeLinear", "Div", "Identity", "LeakyRelu", "Mul", "PRelu")
-    + ("QuantizeLinear", "Relu", "Sigmoid", "Squeeze", "Sub", "Transpose", "Unsqueeze")
-)  # on photos: they join no two places
+    {
+        "Add",
+        "Cast",
+        "Clip",
+        "Concat",
+        "DequantizeLinear",
+        "Div",
+        "Identity",
+        "LeakyRelu",
+        "Mul",
+        "PRelu",
+        "QuantizeLinear",
+        "Relu",
+        "Sigmoid",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+    }
+)  # operators that join no two places of a photo
 
 
 class Interval(NamedTuple):
@@ -56,9 +73,7 @@ def _seen_by(graph: onnx.GraphProto, cell: int, axis: int) -> Interval:
     return needed[INPUT]
 
 
-def _source(
-    node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorProto]
-) -> Callable[[Interval], Interval]:
+def _source(node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorProto]) -> Callable[[Interval], Interval]:
     """For one node: from places in its output to the places in its input that they are made of."""
     if node.op_type in POINTWISE:
         return lambda places: places
@@ -77,14 +92,10 @@ def _window(node: onnx.NodeProto, axis: int) -> Callable[[Interval], Interval]:
     kernel = about["kernel_shape"][axis]
     step, dilation = about.get("strides", (1, 1))[axis], about.get("dilations", (1, 1))[axis]
     before = about.get("pads", (0, 0, 0, 0))[axis]
-    return lambda places: Interval(
-        places.first * step - before, places.last * step - before + (kernel - 1) * dilation
-    )
+    return lambda places: Interval(places.first * step - before, places.last * step - before + (kernel - 1) * dilation)
 
 
-def _resize(
-    node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorProto]
-) -> Callable[[Interval], Interval]:
+def _resize(node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorProto]) -> Callable[[Interval], Interval]:
     about = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
     how = (about.get("mode"), about.get("coordinate_transformation_mode"))
     if how != (b"linear", b"half_pixel") or len(node.input) != 3 or node.input[2] not in constants:

@@ -41,9 +41,9 @@ def _from_onnx(files: dict[str, bytes], variant: str) -> bytes:
     return embedded_manifest(load_model(files["model.onnx"], f"variant {variant}"))
 
 
-def _from_openvino(files: dict[str, bytes], _: str) -> str:
+def _from_openvino(files: dict[str, bytes], _: str) -> bytes:
     with export_extra():
         import openvino
 
     model = openvino.Core().read_model(files["model.xml"], files["model.bin"])
-    return str(model.get_rt_info(RT_INFO).value)
+    return str(model.get_rt_info(RT_INFO).value).encode()

@@ -15,7 +15,13 @@ FACTS = {
         "architecture": "bl",
         "encoder": "/home/somebody/weights/vgg19_quarter_encoder.safetensors",
         "sets": {
-            "a": {"dataset": "shanghaitech", "root": "/data/shanghaitech", "part": "A", "split": "train", "validation": ["IMG_1"]},
+            "a": {
+                "dataset": "shanghaitech",
+                "root": "/data/shanghaitech",
+                "part": "A",
+                "split": "train",
+                "validation": ["IMG_1"],
+            },
             "own": {"dataset": "points", "root": "C:\\own", "part": "", "split": "train", "validation": []},
         },
     },

@@ -15,14 +15,20 @@ SCORES = score_photos([PhotoScore("a", 10, 12.0, (2.0, 2.0, 2.0, 2.0)), PhotoSco
 
 
 def scored(folder: Path, *, indent: int | None = None) -> Path:
-    record = {"dataset": "points", "package": "tiny 1a", "backend": "x", "scores": SCORES.to_json(), "photos": ["a", "b"]}
+    record = {
+        "dataset": "points",
+        "package": "tiny 1a",
+        "backend": "x",
+        "scores": SCORES.to_json(),
+        "photos": ["a", "b"],
+    }
     path = folder / "scores.json"
     path.write_text(json.dumps(record, indent=indent), "utf-8")
     return path
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None):
+def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None) -> None:
     kept = read_evaluation(scored(tmp_path, indent=indent))
 
     assert (kept["dataset"], kept["photos"], kept["mae"]) == ("points", 2, SCORES.mae)
@@ -37,7 +43,7 @@ def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None):
         ('{"dataset": "a"}', "has no photos, mae, rmse"),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, text: str, told: str):
+def test_other_files_are_refused(tmp_path: Path, text: str, told: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(text, "utf-8")
 
@@ -45,12 +51,12 @@ def test_other_files_are_refused(tmp_path: Path, text: str, told: str):
         read_evaluation(path)
 
 
-def test_a_missing_file_is_refused(tmp_path: Path):
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read evaluation .*none.json: No such file"):
         read_evaluation(tmp_path / "none.json")
 
 
-def test_scores_of_other_weights_are_refused(tmp_path: Path):
+def test_scores_of_other_weights_are_refused(tmp_path: Path) -> None:
     evaluation = read_evaluation(scored(tmp_path))
 
     check_of_model(evaluation, "1a")

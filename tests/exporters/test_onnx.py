@@ -13,7 +13,16 @@ import pytest
 import torch
 
 from exporters.build import Built, embedded_json
-from exporters.onnx import IR_VERSION, OPSET, check, embedded_manifest, load_model, master_of, read_master, with_manifest
+from exporters.onnx import (
+    IR_VERSION,
+    OPSET,
+    check,
+    embedded_manifest,
+    load_model,
+    master_of,
+    read_master,
+    with_manifest,
+)
 from exporters.source import open_source, torch_reference
 from runtimes import Candidate, Variant, load
 from sdk.errors import ExportError
@@ -25,7 +34,7 @@ def dims(put: onnx.ValueInfoProto) -> list[str | int]:
     return [side.dim_param or side.dim_value for side in put.type.tensor_type.shape.dim]
 
 
-def test_the_contract_is_in_the_graph(master: onnx.ModelProto):
+def test_the_contract_is_in_the_graph(master: onnx.ModelProto) -> None:
     image, density, count = master.graph.input[0], *master.graph.output
 
     assert (image.name, dims(image)) == ("image", ["n", "h", "w", 3])
@@ -35,7 +44,7 @@ def test_the_contract_is_in_the_graph(master: onnx.ModelProto):
     assert {put.type.tensor_type.elem_type for put in (density, count)} == {onnx.TensorProto.FLOAT}
 
 
-def test_opset_producer_and_format_are_stated(master: onnx.ModelProto):
+def test_opset_producer_and_format_are_stated(master: onnx.ModelProto) -> None:
     opsets = [(opset.domain, opset.version) for opset in master.opset_import]
 
     assert opsets == [("", OPSET)]
@@ -43,21 +52,21 @@ def test_opset_producer_and_format_are_stated(master: onnx.ModelProto):
     assert not any(tensor.data_location for tensor in master.graph.initializer)
 
 
-def test_nothing_of_the_machine_is_inside(built: Built):
+def test_nothing_of_the_machine_is_inside(built: Built) -> None:
     data = built.files["variants/onnx-fp32/model.onnx"]
 
     for trace in (str(Path(__file__).parents[2]), "/home/", "distiller", ".py", "stack_trace", "pkg.torch"):
         assert trace.encode() not in data
 
 
-def test_the_same_checkpoint_gives_the_same_bytes(student_checkpoint: Path, built: Built):
+def test_the_same_checkpoint_gives_the_same_bytes(student_checkpoint: Path, built: Built) -> None:
     with open_source(student_checkpoint) as again:
         data = with_manifest(again.master, embedded_json(built.manifest))
 
     assert data == built.files["variants/onnx-fp32/model.onnx"]
 
 
-def test_names_are_unique_and_tell_what_made_a_value(master: onnx.ModelProto):
+def test_names_are_unique_and_tell_what_made_a_value(master: onnx.ModelProto) -> None:
     names = [name for node in master.graph.node for name in node.output]
 
     assert len(set(names)) == len(names)
@@ -65,7 +74,7 @@ def test_names_are_unique_and_tell_what_made_a_value(master: onnx.ModelProto):
     assert "frontend.0.conv.weight" in {tensor.name for tensor in master.graph.initializer}
 
 
-def test_the_manifest_travels_in_the_metadata(master: onnx.ModelProto, built: Built):
+def test_the_manifest_travels_in_the_metadata(master: onnx.ModelProto, built: Built) -> None:
     inside = json.loads(embedded_manifest(master))
 
     assert inside["receptive_halo"] == built.manifest.receptive_halo
@@ -73,7 +82,7 @@ def test_the_manifest_travels_in_the_metadata(master: onnx.ModelProto, built: Bu
 
 
 @pytest.mark.parametrize("shape", [(1, 16, 16), (1, 64, 208), (3, 112, 48), (5, 32, 32)])
-def test_any_size_and_batch_answers_like_torch(built: Built, shape: tuple[int, int, int]):
+def test_any_size_and_batch_answers_like_torch(built: Built, shape: tuple[int, int, int]) -> None:
     batch = np.random.default_rng(1).integers(0, 256, (*shape, 3), np.uint8)
     files = {"model.onnx": built.files["variants/onnx-fp32/model.onnx"]}
 
@@ -86,7 +95,7 @@ def test_any_size_and_batch_answers_like_torch(built: Built, shape: tuple[int, i
     assert answer.count == pytest.approx(expected.count, rel=COUNT_RELATIVE)
 
 
-def test_another_contract_is_refused(master: onnx.ModelProto):
+def test_another_contract_is_refused(master: onnx.ModelProto) -> None:
     other = onnx.ModelProto()
     other.CopyFrom(master)
     del other.graph.output[1]
@@ -95,7 +104,7 @@ def test_another_contract_is_refused(master: onnx.ModelProto):
         check(other)
 
 
-def test_an_invalid_graph_is_refused(master: onnx.ModelProto):
+def test_an_invalid_graph_is_refused(master: onnx.ModelProto) -> None:
     other = onnx.ModelProto()
     other.CopyFrom(master)
     other.graph.node[3].input[0] = "nowhere"
@@ -104,18 +113,18 @@ def test_an_invalid_graph_is_refused(master: onnx.ModelProto):
         check(other)
 
 
-def test_bytes_of_another_kind_are_refused():
+def test_bytes_of_another_kind_are_refused() -> None:
     with pytest.raises(ExportError, match="x is not an ONNX model"):
         load_model(b"\x0f\xff", "x")
 
 
-def test_reading_a_master_takes_its_manifest_off(built: Built):
+def test_reading_a_master_takes_its_manifest_off(built: Built) -> None:
     model = read_master(built.files["variants/onnx-fp32/model.onnx"], "x")
 
     assert embedded_manifest(model) == b""
 
 
-def test_a_network_that_looks_at_values_cannot_be_exported():
+def test_a_network_that_looks_at_values_cannot_be_exported() -> None:
     class Fickle(torch.nn.Module):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x if x.sum() > 0 else -x
@@ -128,7 +137,7 @@ def test_a_network_that_looks_at_values_cannot_be_exported():
 
 
 @pytest.mark.parametrize("package", ["torch", "onnx", "onnxscript"])
-def test_a_missing_package_is_told_with_the_line_that_installs_it(student_checkpoint: Path, package: str):
+def test_a_missing_package_is_told_with_the_line_that_installs_it(student_checkpoint: Path, package: str) -> None:
     code = f"import sys; sys.modules[{package!r}] = None; from exporters.commands import main; main()"
     command = [sys.executable, "-c", code, "-m", str(student_checkpoint), "-o", "never.skt"]
 

@@ -26,21 +26,22 @@ def all_positive(network: CountingNetwork) -> CountingNetwork:
 
 def reach_of_pixels(network: CountingNetwork, side: int) -> int:
     """Pixels between a lit pixel and the farthest cell that it changes, over all places within the multiple."""
-    reach, middle = 0, side // 2
-    for pixel in range(middle, middle + network.multiple):
-        photo = torch.zeros(1, network.multiple, side, 3, dtype=torch.uint8)
-        photo[0, 0, pixel] = 255
-        with torch.inference_mode():
-            cells = network(photo)[0].sum(0).nonzero().flatten()
-        first, last = int(cells[0]) * STRIDE, int(cells[-1]) * STRIDE + STRIDE - 1
-        reach = max(reach, pixel - (first + STRIDE - 1), last - STRIDE + 1 - pixel)
-        assert first > 0
-        assert last < side - 1
+    places, reach = range(side // 2, side // 2 + network.multiple), 0
+    photos = torch.zeros(len(places), network.multiple, side, 3, dtype=torch.uint8)
+    for index, place in enumerate(places):
+        photos[index, 0, place] = 255
+    with torch.inference_mode():
+        density = network(photos)
+    for place, cells in zip(places, density.sum(1), strict=True):
+        lit = cells.nonzero().flatten()
+        first, last = int(lit[0]), int(lit[-1])
+        assert 0 < first <= last < len(cells) - 1
+        reach = max(reach, place - (first * STRIDE + STRIDE - 1), last * STRIDE - place)
     return reach
 
 
 @pytest.mark.parametrize(("architecture", "multiple"), [("bl", 16), ("csrnet", 8)])
-def test_the_halo_is_what_a_changed_pixel_reaches(architecture: str, multiple: int):
+def test_the_halo_is_what_a_changed_pixel_reaches(architecture: str, multiple: int) -> None:
     network = all_positive(student(architecture, batch_norm=False))
 
     halo = receptive_halo(master_of(network), stride=STRIDE, multiple=multiple)
@@ -63,33 +64,33 @@ def graph_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
         (helper.make_node("Relu", ["image"], ["density"]), 0),
     ],
 )
-def test_one_layer_reaches_as_far_as_its_kernel(node: onnx.NodeProto, expected: int):
+def test_one_layer_reaches_as_far_as_its_kernel(node: onnx.NodeProto, expected: int) -> None:
     assert receptive_halo(graph_of(node), stride=1, multiple=1) == expected
 
 
-def test_paths_that_join_reach_as_far_as_the_longest():
+def test_paths_that_join_reach_as_far_as_the_longest() -> None:
     wide = helper.make_node("Conv", ["image"], ["wide"], kernel_shape=[5, 5], pads=[2, 2, 2, 2])
     join = helper.make_node("Add", ["image", "wide"], ["density"])
 
     assert receptive_halo(graph_of(wide, join), stride=1, multiple=1) == 2
 
 
-def test_an_operator_that_sees_everything_is_refused():
+def test_an_operator_that_sees_everything_is_refused() -> None:
     node = helper.make_node("GlobalAveragePool", ["image"], ["density"], name="all")
 
     with pytest.raises(ExportError, match=r"cannot compute the receptive field through GlobalAveragePool \(all\)"):
         receptive_halo(graph_of(node), stride=1, multiple=1)
 
 
-def test_padding_that_depends_on_the_size_is_refused():
+def test_padding_that_depends_on_the_size_is_refused() -> None:
     node = helper.make_node("Conv", ["image"], ["density"], kernel_shape=[3, 3], auto_pad="SAME_UPPER", name="c")
 
     with pytest.raises(ExportError, match="Conv c pads by auto_pad, expected stated pads"):
         receptive_halo(graph_of(node), stride=1, multiple=1)
 
 
-def test_a_resize_of_another_kind_is_refused():
+def test_a_resize_of_another_kind_is_refused() -> None:
     node = helper.make_node("Resize", ["image", "", "scales"], ["density"], mode="cubic", name="r")
 
-    with pytest.raises(ExportError, match="Resize r is .*cubic.*, expected linear, half_pixel, by constant scales"):
+    with pytest.raises(ExportError, match=r"Resize r is .*cubic.*, expected linear, half_pixel, by constant scales"):
         receptive_halo(graph_of(node), stride=1, multiple=1)
