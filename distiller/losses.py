@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from sdk.errors import InputError
 
@@ -58,3 +59,32 @@ def density_mse(density: Tensor, target: Tensor) -> Tensor:
     if density.shape != target.shape:
         raise InputError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}")
     return ((density - target) ** 2).mean()
+
+
+BLOCKS = (1, 4, 16)  # sides in cells of the blocks whose sums are compared, beside the whole crop
+LEAST_VARIANCE = 0.05  # people squared, of a cell; of a block, times the root of its cells
+
+
+def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
+    """Squared errors of local counts over their Poisson variance, summed over blocks of several sizes and the crop.
+
+    A count of m people scatters with variance m, so an error e weighs e^2 / m: the score of Poisson regression, whose
+    optimum is the mean. Unlike an absolute loss it does not predict nobody where it is unsure, and unlike plain squares
+    it is not ruled by the densest cells. The variance is the prediction's, without gradient, never below a floor.
+    density, target: (h, w) float32, people per cell.
+    """
+    if density.ndim != 2 or density.shape != target.shape:
+        raise ValueError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}, expected (h, w)")
+    both = torch.stack([density, target])[:, None]
+    whole = _poisson_error(density.sum(), target.sum(), density.numel())
+    return whole + sum(_poisson_error(*block_sums(both, side), side**2) for side in BLOCKS)
+
+
+def block_sums(maps: Tensor, side: int) -> Tensor:
+    """Sums over blocks of side x side cells, smaller ones at the end: (n, 1, h, w) -> (n, ceil(h/side), ceil(w/side))."""
+    return F.avg_pool2d(maps, side, ceil_mode=True, divisor_override=1)[:, 0]
+
+
+def _poisson_error(counted: Tensor, true: Tensor, cells: int) -> Tensor:
+    variance = counted.detach() + LEAST_VARIANCE * cells**0.5
+    return ((counted - true) ** 2 / (2 * variance)).sum()

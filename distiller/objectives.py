@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from distiller.augment import Crop
-from distiller.losses import bayesian_loss, density_mse
+from distiller.losses import bayesian_loss, density_mse, poisson_squares
 from distiller.networks import STRIDE
 from distiller.targets import density_map
 
@@ -38,10 +38,17 @@ def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tenso
     return density_mse(density, density_map(points, size, config.target, stride=STRIDE))
 
 
+def poisson(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
+    """See poisson_squares; density (h, w), points (n, 2)."""
+    size = (density.shape[0] * STRIDE, density.shape[1] * STRIDE)
+    return poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
+
+
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, "TrainConfig"], Tensor]] = {
     "bayesian": bayesian,
     "bayesian-count": bayesian_count,
     "density-mse": squared_error,
+    "poisson": poisson,
 }
 
 
