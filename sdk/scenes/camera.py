@@ -78,9 +78,9 @@ class Camera:
         (u, v, depth), (u_top, v_top, _) = self.project([middle, middle + np.array([0, 0.1, 0])])
         towards = np.array([0, self.altitude, 0]) - middle
         towards /= np.linalg.norm(towards)
-        right = np.cross([0, 1, 0], -towards)
-        right /= np.linalg.norm(right)
-        up = np.cross(-towards, right)
+        flat = math.hypot(towards[0], towards[2])
+        right = np.array([-towards[2], 0, towards[0]]) / flat
+        up = np.array([-towards[0] * towards[1] / flat, flat, -towards[1] * towards[2] / flat])
         lean = math.atan2(u_top - u, v - v_top)
         cos, sin = math.cos(lean), math.sin(lean)
         axes = np.stack([cos * right + sin * up, cos * up - sin * right, towards])

@@ -71,7 +71,7 @@ class Clay:
         start = _plane(inverse, x - centre[0], y - centre[1])
         ray = inverse[:, 2]
         square, half = float(ray @ ray), start @ ray
-        inside = half**2 - square * ((start**2).sum(-1) - 1)
+        inside = half**2 - square * (np.einsum("...i,...i", start, start) - 1)
         height = (np.sqrt(np.maximum(inside, 0)) - half) / square
         places = start + height[..., None] * ray
         self._put(where, inside > 0, centre[2] + height, _unit(places @ inverse), (places, material))
@@ -156,8 +156,8 @@ class Clay:
 
     def _low(self) -> Array:
         """(h, 1) below 1 near the ground, where less light comes between people and things."""
-        rows = (self.view.origin[1] - self.top - np.arange(self.height, dtype=np.float32)) / self.view.scale
-        return np.clip(0.86 + 0.28 * rows, 0.62, 1)[:, None].astype(np.float32)
+        rows: Array = (self.view.origin[1] - self.top - np.arange(self.height, dtype=np.float32)) / self.view.scale
+        return np.asarray(np.clip(0.86 + 0.28 * rows, 0.62, 1)[:, None], np.float32)
 
     def _window(self, low: Array, high: Array) -> tuple[tuple[slice, slice], Array, Array] | None:
         """The pixels that may show what lies between two corners: slices, x (1, w) and y (h, 1) in metres."""
@@ -201,4 +201,6 @@ def _plane(inverse: Array, x: Array, y: Array) -> Array:
 
 
 def _unit(vectors: Array) -> Array:
-    return np.asarray(vectors / np.maximum(np.sqrt((vectors**2).sum(-1, keepdims=True)), 1e-6), np.float32)
+    return np.asarray(
+        vectors / np.maximum(np.sqrt(np.einsum("...i,...i", vectors, vectors))[..., None], 1e-6), np.float32
+    )

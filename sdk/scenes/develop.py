@@ -10,6 +10,8 @@ from sdk.scenes.camera import Array
 from sdk.scenes.light import GAMMA, Random
 from sdk.scenes.style import SceneStyle
 
+FADE = 0.16  # how far colours are drawn towards grey, as a film does
+
 
 def develop(random: Random, picture: Array, exposure: float, style: SceneStyle) -> NDArray[np.uint8]:
     """A photo (h, w, 3) uint8 BGR of linear light (h, w, 3) float32."""
@@ -36,6 +38,7 @@ def through_jpeg(photo: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 def _tone(light: Array) -> Array:
     """A film's curve: soft in the lights, deep in the shadows; 0 to 1."""
     curve = light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14)
+    curve = curve * np.float32(1 - FADE) + curve.mean(-1, keepdims=True) * np.float32(FADE)
     return np.asarray(np.clip(curve, 0, 1) ** (1 / GAMMA), np.float32)
 
 

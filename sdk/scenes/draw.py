@@ -75,7 +75,7 @@ def put(picture: Array, clay: Clay, light: Light, rumple: Array, distance: float
     scale = clay.view.scale
     side = int(max(clay.width, clay.height) / scale * 80) + 2  # the folds' pattern has 80 pixels a metre
     piece = rumple[: min(side, 512), : min(side, 512)]
-    folds = cv2.resize(piece, (max(clay.width, clay.height),) * 2, interpolation=cv2.INTER_AREA)
+    folds = cv2.resize(piece, (max(clay.width, clay.height),) * 2, interpolation=cv2.INTER_LINEAR)
     shaded = clay.render(light, np.asarray(folds[: clay.height, : clay.width], np.float32))
     seen = light.air(shaded, np.full((1, 1), distance, np.float32))
     part = picture[clay.top : clay.top + clay.height, clay.left : clay.left + clay.width]
@@ -85,7 +85,7 @@ def put(picture: Array, clay: Clay, light: Light, rumple: Array, distance: float
 def _rumples(random: Random) -> list[Array]:
     """Patterns of folds (512, 512, 2): how much cloth tilts to the side and up."""
     heights = [noise(random, 512, 512, 22, 3) for _ in range(3)]
-    return [0.9 * np.stack([np.gradient(height, axis=1), np.gradient(height, axis=0)], -1) for height in heights]
+    return [1.5 * np.stack([np.gradient(height, axis=1), np.gradient(height, axis=0)], -1) for height in heights]
 
 
 def _cast(person: Person) -> Cast:

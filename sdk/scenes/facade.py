@@ -14,7 +14,8 @@ SCALE = 20  # pixels per metre
 STOREY = 3.6  # metres
 WALLS = ((178, 160, 138), (152, 118, 96), (196, 188, 174), (140, 138, 136), (168, 142, 116), (206, 196, 178),
          (116, 108, 104), (128, 88, 72))  # fmt: skip
-SIGNS = ((150, 40, 40), (36, 60, 110), (40, 92, 70), (208, 170, 60), (226, 224, 220), (40, 40, 42), (120, 60, 120))
+FRAMES = ((222, 220, 214), (60, 58, 56), (120, 116, 112), (84, 70, 60))
+SIGNS = ((132, 48, 46), (46, 62, 96), (50, 80, 68), (186, 158, 84), (226, 224, 220), (40, 40, 42), (92, 70, 60))
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def draw_facade(random: Random, facade: Facade) -> Array:
     grain = 1 + 0.04 * noise(random, height, width, 3, 2) + 0.05 * noise(random, height, width, 120, 4)
     front[..., :3] = linear(*WALLS[int(random.integers(len(WALLS)))]) * grain[..., None]
     window = _Window(
-        float(random.uniform(1.0, 2.6)), float(random.uniform(1.5, 2.4)), linear(*random.choice(WALLS)), facade.lamps
+        float(random.uniform(1.0, 2.6)), float(random.uniform(1.5, 2.4)), linear(*random.choice(FRAMES)), facade.lamps
     )
     pitch = window.width + float(random.uniform(0.5, 1.6))
     columns = max(int(facade.width / pitch), 1)

@@ -32,12 +32,12 @@ def lay_ground(random: Random, camera: Camera, kind: str, road: tuple[float, flo
     colour = _look_up(texture, where, wide)
     if road[0] < road[1]:
         tarmac = _look_up(_asphalt(random), where, wide)
-        colour = _blend(colour, tarmac, _between(where[..., 0], road, 0.04))
-        colour = _road_marks(colour, where, road)
+        _blend(colour, tarmac, _between(where[..., 0], road, 0.04))
+        _road_marks(colour, where, road)
     if kind == "park":
         path = where[..., 0] + 1.2 * np.sin(where[..., 1] * 0.12 + random.uniform(0, 6))
         gravel = _look_up(_asphalt(random) * 2.6 * linear(255, 244, 226), where, wide)
-        colour = _blend(colour, gravel, _between(path, (-4.5, 4.5), 0.3))
+        _blend(colour, gravel, _between(path, (-4.5, 4.5), 0.3))
     picture[rows] = colour * _stains(random, where)[..., None]
     return picture
 
@@ -104,30 +104,31 @@ def _grass(random: Random) -> Array:
 
 def _stains(random: Random, where: Array) -> Array:
     """(h, w) around 1: wear and damp, over tens of metres so that no repeat shows."""
-    spots = 1 + 0.07 * noise(random, 256, 256, 60, 5)
-    place = (np.clip(where + np.array([45, 0]), 0, 89) * (255 / 90)).astype(np.float32)
+    spots = 1 + np.float32(0.07) * noise(random, 256, 256, 60, 5)
+    place = np.clip(where + np.array([45, 0], np.float32), 0, 89) * np.float32(255 / 90)
     return np.asarray(cv2.remap(spots, place, None, cv2.INTER_LINEAR), np.float32)  # type: ignore[call-overload]
 
 
 def _between(x: Array, ends: tuple[float, float], soft: float) -> Array:
-    return np.clip(np.minimum(x - ends[0], ends[1] - x) / soft + 0.5, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.minimum(x - ends[0], ends[1] - x) / soft + 0.5, 0, 1), np.float32)
 
 
-def _blend(below: Array, above: Array, share: Array) -> Array:
-    return np.asarray(below + (above - below) * share[..., None], np.float32)
+def _blend(below: Array, above: Array, share: Array) -> None:
+    """Lay `above`, (h, w, 3) or one colour (3,), over parts of the ground."""
+    where = share > 0
+    over = above[where] if above.ndim > 1 else above
+    below[where] += (over - below[where]) * share[where][:, None]
 
 
-def _road_marks(colour: Array, where: Array, road: tuple[float, float]) -> Array:
+def _road_marks(colour: Array, where: Array, road: tuple[float, float]) -> None:
     """Kerbs, lines beside them, and a crossing."""
     x, z = where[..., 0], where[..., 1]
     for side, inwards in ((road[0], 1), (road[1], -1)):
-        colour = _blend(
-            colour, np.broadcast_to(linear(176, 174, 170), colour.shape), _between(x - side, (-0.16, 0.06), 0.03)
-        )
+        _blend(colour, linear(176, 174, 170), _between(x - side, (-0.16, 0.06), 0.03))
         line = _between(x - side - inwards * 0.5, (-0.06, 0.06), 0.03)
-        colour = _blend(colour, np.broadcast_to(linear(214, 206, 170), colour.shape), line * 0.75)
+        _blend(colour, linear(214, 206, 170), line * np.float32(0.75))
     if road[1] < 0:  # a crossing only where both sides of the road are in the picture
-        return colour
+        return
     bars = _between(z, (13.0, 16.5), 0.06) * _between((x - road[0]) % 1.0, (0.25, 0.75), 0.05)
     bars *= _between(x, (road[0] + 0.3, road[1] - 0.3), 0.05)
-    return _blend(colour, np.broadcast_to(linear(222, 221, 216), colour.shape), bars * 0.8)
+    _blend(colour, linear(222, 221, 216), bars * np.float32(0.8))

@@ -71,15 +71,15 @@ def _day(random: Random) -> Light:
     warmth = np.array([0.86, 0.96, 1.06], np.float32) ** random.uniform(0.4, 1.6)
     sun, sky = 2.0 * random.uniform(0.8, 1.2) * warmth, np.array([0.80, 0.68, 0.56], np.float32)
     bounce = 0.42 * (0.35 * sun + sky)
-    thickness = 0.0012 * random.uniform(0.5, 2.5)
-    return Light(_towards(random, 32, 62), sun, sky, bounce, linear(205, 214, 224) * 1.6, thickness, 0.44, False)
+    thickness = 0.0010 * random.uniform(0.5, 2.5)
+    return Light(_towards(random, 32, 62), sun, sky, bounce, linear(205, 214, 224) * 1.3, thickness, 0.56, False)
 
 
 def _overcast(random: Random) -> Light:
     grey = np.array([1.03, 1.0, 0.97], np.float32) ** random.uniform(-1, 1)
-    thickness = 0.003 * random.uniform(0.4, 2.0)
-    haze = linear(208, 211, 214) * 1.5
-    return Light(_towards(random, 55, 80), 0.45 * grey, 1.15 * grey, 0.34 * grey, haze, thickness, 0.62, False)
+    thickness = 0.0022 * random.uniform(0.4, 2.0)
+    haze = linear(208, 211, 214) * 1.1
+    return Light(_towards(random, 55, 80), 0.45 * grey, 1.15 * grey, 0.34 * grey, haze, thickness, 0.74, False)
 
 
 def _evening(random: Random) -> Light:

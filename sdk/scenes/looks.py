@@ -31,6 +31,7 @@ LEGS = (
     (30, 32, 38), (40, 48, 70), (56, 72, 104), (84, 104, 138), (120, 138, 164), (26, 26, 28), (62, 60, 58),
     (140, 124, 98), (174, 160, 136), (92, 94, 90), (36, 42, 58), (34, 34, 36), (48, 58, 84),
 )  # fmt: skip
+BAGS = ((52, 54, 60), (60, 66, 86), (84, 84, 80), (92, 78, 62), (70, 82, 70), (118, 52, 50), (128, 128, 126))
 SHOES = ((24, 24, 26), (40, 34, 30), (70, 50, 38), (210, 210, 208), (235, 235, 235), (120, 40, 40), (60, 70, 90))
 
 
@@ -85,7 +86,7 @@ def choose_looks(random: Random, warm: float) -> Looks:
         bottom=_colour(random, LEGS if lower in ("trousers", "shorts") else CALM + VIVID, 0.1),
         shoes=_colour(random, SHOES, 0.1),
         bag=_choice(random, {"": 6, "backpack": 1.6, "shoulder": 1.8}),
-        bag_colour=_colour(random, (*CALM[:4], *CALM[8:12], *VIVID[:1]), 0.1),
+        bag_colour=_colour(random, BAGS, 0.1),
         beard=not woman and random.random() < 0.3,
         stride=float(random.choice([random.uniform(0, 0.08), random.uniform(0.2, 0.38)])),
         arms=(float(random.beta(0.6, 2.2)), float(random.beta(0.6, 2.2))),

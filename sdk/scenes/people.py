@@ -104,8 +104,11 @@ def _arms(clay: Clay, body: Body, looks: Looks) -> None:
 def _bag(clay: Clay, body: Body, looks: Looks) -> None:
     material = Material(plain(looks.bag_colour), 0.6)
     if looks.bag == "backpack":
-        clay.ellipsoid(body.at(0, 0.71, -0.17), body.axes(0.145, 0.21, 0.1), material)
-        clay.ellipsoid(body.at(0, 0.66, -0.2), body.axes(0.1, 0.11, 0.1), material)
+        clay.box(body.at(0, 0.705, -0.16), body.axes(0.13, 0.19, 0.07), material)
+        clay.ellipsoid(body.at(0, 0.725, -0.17), body.axes(0.15, 0.22, 0.095), material)
+        clay.ellipsoid(
+            body.at(0, 0.665, -0.22), body.axes(0.105, 0.1, 0.06), Material(plain(looks.bag_colour * 0.7), 0.6)
+        )
     if looks.bag == "shoulder":
         clay.box(body.at(looks.broad + 0.06, 0.47), body.axes(0.05, 0.12, 0.15), material)
 
@@ -133,7 +136,7 @@ def _stripes(places: Array) -> Array:
 
 def _check(places: Array) -> Array:
     bars = np.sin(np.arcsin(np.clip(places[..., 0], -1, 1)) * 15) > 0.3
-    return 0.36 * bars + 0.36 * (np.sin(places[..., 1] * 26) > 0.3)
+    return np.asarray(0.36 * bars + 0.36 * (np.sin(places[..., 1] * 26) > 0.3))
 
 
 def _print(places: Array) -> Array:

@@ -101,7 +101,7 @@ def _tree(clay: Clay, body: Body, random: Random) -> None:
         way *= random.uniform(0.55, 1.0) / np.linalg.norm(way)
         size, tone = random.uniform(0.22, 0.5), np.float32(np.exp(random.normal(0.25 * way[1] - 0.1, 0.22)))
         place = body.at(1.55 * way[0], 0.68 + 0.27 * way[1], 1.55 * way[2])
-        clay.ellipsoid(place, body.axes(size, size * 0.75, size), Material(_leafy(leaves * tone), 2.2, _ragged))
+        clay.ellipsoid(place, body.axes(size, size * 0.75, size), Material(_leafy(random, leaves * tone), 2.2, _ragged))
 
 
 def _ragged(places: Array) -> Mask:
@@ -109,10 +109,14 @@ def _ragged(places: Array) -> Mask:
     return np.asarray(np.sin(17 * x + 9 * y) + np.sin(19 * y + 11 * z) + np.sin(16 * z - 12 * x) > -0.6)
 
 
-def _leafy(colour: Array) -> Paint:
+def _leafy(random: Random, colour: Array) -> Paint:
+    """Leaves: each small patch of a shape lighter or darker."""
+    grain = np.exp(random.normal(0, 0.5, (64, 64, 1))).astype(np.float32)
+    turn = random.uniform(-12, 12, (3, 2)).astype(np.float32)
+
     def paint(places: Array) -> Array:
-        spots = np.sin(19 * places[..., 0] + 9 * places[..., 1]) * np.sin(23 * places[..., 1] + 8 * places[..., 2])
-        return np.asarray(colour * (1 + 0.5 * spots[..., None]), np.float32)
+        row, column = np.moveaxis((places @ turn).astype(np.int64) & 63, -1, 0)
+        return np.asarray(colour * grain[row, column], np.float32)
 
     return paint
 
@@ -154,12 +158,11 @@ def _bench(clay: Clay, body: Body, random: Random) -> None:
 def _planter(clay: Clay, body: Body, random: Random) -> None:
     leaves = _pick(random, LEAVES)
     clay.box(body.at(0, 0.27), body.axes(0.7, 0.3, 0.7), Material(plain(linear(160, 154, 144)), 0.3))
-    for _ in range(16):
-        side, ahead = random.uniform(-0.5, 0.5, 2)
+    for _ in range(40):
+        side, ahead = random.uniform(-0.58, 0.58, 2)
         tone = leaves * np.float32(np.exp(random.normal(0, 0.25)))
-        clay.ellipsoid(
-            body.at(side, random.uniform(0.6, 0.8), ahead), body.axes(0.24, 0.2, 0.24), Material(_leafy(tone), 2.0)
-        )
+        bush = Material(_leafy(random, tone), 2.0, _ragged)
+        clay.ellipsoid(body.at(side, random.uniform(0.52, 0.86), ahead), body.axes(0.17, 0.14, 0.17), bush)
 
 
 def _car(clay: Clay, body: Body, random: Random) -> None:
@@ -263,5 +266,5 @@ KINDS = {
     "car": Kind(2.5, 2.6, 1.4, _car, ((1.4, 0, 1.4),), ((0.1, 1.0, 1.2, 0.8),)),
     "bus": Kind(5.6, 6.2, 3.1, _bus, ((2.5, 0, 3.1),), ((0.1, 1.4, 2.9, 1.3),)),
     "board": Kind(0.8, 0.9, 2.4, _board, ((0.7, 0, 2.3),), ((0, 0.5, 2.2, 0.4),)),
-    "shelter": Kind(0.0, 3.4, 2.6, _shelter, ((3.2, 2.3, 2.7),), ((2.5, 1.2, 2.5, 1.2),)),
+    "shelter": Kind(0.0, 3.4, 2.6, _shelter, ((3.2, 2.3, 2.7),), ()),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -160,3 +161,12 @@ def test_saved_scenes_are_photos_and_one_table_of_points(tmp_path: Path, scene: 
 def test_scenes_need_as_many_names_as_there_are_scenes(tmp_path: Path, scene: Scene) -> None:
     with pytest.raises(ConfigError, match="1 names for 2 scenes"):
         save_scenes(tmp_path, [scene, scene], names=["one"])
+
+
+def test_the_sample_photos_have_the_counts_and_points_that_stand_beside_them() -> None:
+    photos = Path(__file__).parents[2] / "samples" / "photos"
+    counts = json.loads((photos / "counts.json").read_text("utf-8"))
+    rows = [line.split(",")[0] for line in (photos / "points.csv").read_text("utf-8").splitlines()[1:]]
+
+    assert {name: rows.count(name) for name in counts} == counts
+    assert all(cv2.imread(str(photos / name)).shape == (768, 1152, 3) for name in counts)
