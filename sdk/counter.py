@@ -49,7 +49,9 @@ class CrowdCounter:
 
     package: a model package (`NAME.skt`); the one that ships with the SDK if absent. device, backend, precision: "auto"
     lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
-    anything named is kept to or refused. threads: of a CPU engine, all cores if absent.
+    anything named is kept to or refused. backend may also be a loaded one, such as a `FakeBackend` in a test, which
+    then answers in place of the package's model and is closed with the counter. threads: of a CPU engine, all cores if
+    absent.
 
     Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
     """
@@ -59,7 +61,7 @@ class CrowdCounter:
         package: str | os.PathLike[str] | None = None,
         *,
         device: str = "auto",
-        backend: str = "auto",
+        backend: str | Backend = "auto",
         precision: str = "auto",
         threads: int | None = None,
         options: CountOptions | None = None,
@@ -69,6 +71,9 @@ class CrowdCounter:
             self.manifest = opened.manifest
             # a tile that is too small is refused now, not when the first large photo comes
             room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
+            if isinstance(backend, Backend):
+                self._plan, self._backend = Plan((), ()), backend
+                return
             request = Request(device=device, backend=backend, precision=precision)
             self._plan = plan(planned_variants(self.manifest), probe(), request)
             self._backend = open_backend(self._plan, opened, threads)
@@ -119,7 +124,7 @@ class CrowdCounter:
         return self._backend.info()
 
     def explain(self) -> Plan:
-        """Which variants could run here, best first, and why the others will not."""
+        """Which variants could run here, best first, and why the others will not; empty for a backend of your own."""
         return self._plan
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def decode(photo: Photo) -> Image:
     if isinstance(photo, np.ndarray):
         return check_image(photo)
     if isinstance(photo, bytes):
-        return decode_bytes(photo, "these bytes")
+        return decode_bytes(photo, "the data")
     if isinstance(photo, (str, os.PathLike)):
         return decode_bytes(read_bytes(Path(photo)), str(photo))
     got = type(photo).__name__

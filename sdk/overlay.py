@@ -51,7 +51,7 @@ def blend(photo: Image, heat: Image) -> Image:
 def draw_count(picture: Image, count: float) -> Image:
     """The picture with the number of people on a dark label in its lower left corner, where there is room for one."""
     height, width = picture.shape[:2]
-    label = count_label(f"{count:,.0f}", max(18, round(min(height, width) * 0.075)))
+    label = count_label(f"{count:,.0f}", max(18, round(min(height, width) * 0.05)))
     margin = round(0.35 * label.shape[0])
     if label.shape[0] + 2 * margin > height or label.shape[1] + 2 * margin > width:
         return picture

@@ -46,8 +46,8 @@ def places(entries: Sequence[Path]) -> list[Path]:
         return []
     root = os.path.commonpath([path.parent for path in entries])
     relative = [path.relative_to(root) for path in entries]
-    stems = [path.with_suffix("") for path in relative]
-    taken = Counter(stems) + Counter(path for path in relative if path.suffix)
+    stems = [Path(os.path.splitext(path)[0]) for path in relative]  # noqa: PTH122 - to Path the stem of "...jpg" is ".."
+    taken = Counter(stems) + Counter(path for stem, path in zip(stems, relative, strict=True) if stem != path)
     return [stem if taken[stem] == 1 else path for stem, path in zip(stems, relative, strict=True)]
 
 
@@ -68,7 +68,8 @@ def _expand(argument: str, leave_out: Path | None) -> list[Path]:
     if os.path.lexists(argument) or not glob.has_magic(argument):
         return [Path(argument)]
     matches = [Path(name) for name in glob.glob(argument, recursive=True)]  # noqa: PTH207 - Path.glob takes no absolute one
-    photos = [photo for path in matches for photo in (_photos_below(path, leave_out) if path.is_dir() else [path])]
+    wanted = [path for path in matches if leave_out not in (path.resolve(), *path.resolve().parents)]
+    photos = [photo for path in wanted for photo in (_photos_below(path, leave_out) if path.is_dir() else [path])]
     if not photos:
         raise InputError(f"pattern {argument!r} matches no photo", hint="quote it, or check the folder")
     return sorted(photos, key=lambda photo: natural(str(photo)))
