@@ -112,6 +112,8 @@ def _figure(value: float | None) -> str:
 def _data(manifest: Manifest) -> str:
     config = manifest.provenance.get("config", {})
     lines = [_set_line(about) for _, about in sorted(config.get("sets", {}).items())]
+    if config.get("empty_scenes"):
+        lines.append("* Scenes without people, drawn by this project")
     encoder = str(config.get("encoder", "")).removesuffix(".safetensors")
     if encoder:
         lines.append(f"* Starting weights: {ENCODERS.get(encoder, encoder)}")

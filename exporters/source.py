@@ -143,7 +143,7 @@ def without_paths(value: Any) -> Any:
 
 def _refuse_near_misses(path: Path) -> None:
     """Say what was probably meant, where a part of a checkpoint or the folder around some is given."""
-    if path.name in ("facts.json", "tensors.safetensors"):
+    if path.name == "facts.json" or path.suffix == ".safetensors":
         raise ArtifactError(f"{path} is one file of a checkpoint", hint=f"give its folder: {path.parent}")
     if path.is_dir() and not (path / "manifest.json").exists():
         inside = sorted(folder.parent.name for folder in path.glob("*/facts.json"))

@@ -13,6 +13,7 @@ FACTS = {
     "step": 7,
     "config": {
         "architecture": "bl",
+        "empty_scenes": 0.1,
         "encoder": "/home/somebody/weights/vgg19_quarter_encoder.safetensors",
         "sets": {
             "a": {

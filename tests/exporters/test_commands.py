@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,3 +168,18 @@ def test_formats_and_precisions_choose_the_variants() -> None:
     assert choose_variants("all", ("fp16",)) == ("openvino-fp16",)
     with pytest.raises(ConfigError, match="there is no variant for --format onnx --precision fp16"):
         choose_variants("onnx", ("fp16",))
+
+
+def test_an_interrupt_leaves_nothing(package: Path, tmp_path: Path) -> None:
+    output, scratch = tmp_path / "output", tmp_path / "scratch"
+    output.mkdir()
+    scratch.mkdir()
+    words = [sys.executable, "-m", "exporters.commands", "-m", package, "--format", "all", "-o", output / "x.skt"]
+
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(scratch)}) as work:
+        while "comparing" not in work.stderr.readline():
+            assert work.poll() is None
+        work.send_signal(signal.SIGINT)
+
+    assert work.returncode == 1
+    assert not [*output.iterdir(), *scratch.glob("skt-export-*")]
