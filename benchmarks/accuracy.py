@@ -23,7 +23,8 @@ from sdk.config import parse, read_yaml
 from sdk.datasets import Sample, read_dataset
 from sdk.evaluation import evaluate
 from sdk.files import write_whole
-from sdk.scenes import BACKGROUNDS, SceneStyle, draw_empty
+from sdk.scenes import SceneStyle, draw_empty
+from sdk.scenes.style import BACKGROUNDS
 
 RESULTS = Path(__file__).parent / "results"
 BLANKS = {"black": 0, "grey": 128, "white": 255}
@@ -61,7 +62,8 @@ def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> None:
     progress.clear()
     write(RESULTS / f"accuracy-{name}.json", evaluation.to_json())
     scores = evaluation.scores
-    click.echo(f"{title}: {scores.photos} photos, MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}")
+    errors = f"MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}"
+    click.echo(f"{title}: {scores.photos} photos, {errors}")
 
 
 def count_blanks(counter: CrowdCounter) -> list[tuple[str, float]]:

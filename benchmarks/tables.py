@@ -1,7 +1,7 @@
 """Write the README's tables and the model card's page from the committed results.
 
-    python benchmarks/tables.py            # rewrites README.md and docs/model-card.md
-    python benchmarks/tables.py --check    # exit code 1 when they differ
+python benchmarks/tables.py            # rewrites README.md and docs/model-card.md
+python benchmarks/tables.py --check    # exit code 1 when they differ
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def accuracy_table() -> str:
     columns = "| data set | photos | people | MAE | RMSE | bias |\n|---|---|---|---|---|---|\n"
     rows = "".join(row(*SETS[name], read(f"accuracy-{name}")["scores"]) for name in SETS)
     worst = max(blanks.values())
-    tail = f"\nBlack, grey, white and noise frames and drawn empty scenes ({len(blanks)} frames): at most {worst:.2f} people.\n"
+    frames = f"Black, grey, white and noise frames and drawn empty scenes ({len(blanks)} frames)"
+    tail = f"\n{frames}: at most {worst:.2f} people.\n"
     return head + columns + rows + tail
 
 

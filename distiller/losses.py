@@ -76,15 +76,17 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
     if density.ndim != 2 or density.shape != target.shape:
         raise ValueError(f"density has shape {tuple(density.shape)}, its target {tuple(target.shape)}, expected (h, w)")
     both = torch.stack([density, target])[:, None]
-    whole = _poisson_error(density.sum(), target.sum(), density.numel())
-    return whole + sum(_poisson_error(*block_sums(both, side), side**2) for side in BLOCKS)
+    errors = [_poisson_error(both.sum((2, 3)), density.numel())]
+    errors += [_poisson_error(block_sums(both, side), side**2) for side in BLOCKS]
+    return torch.stack(errors).sum()
 
 
 def block_sums(maps: Tensor, side: int) -> Tensor:
-    """Sums over blocks of side x side cells, smaller ones at the end: (n, 1, h, w) -> (n, ceil(h/side), ceil(w/side))."""
-    return F.avg_pool2d(maps, side, ceil_mode=True, divisor_override=1)[:, 0]
+    """Sums over blocks of side x side cells, less at the end: (n, 1, h, w) -> (n, 1, ceil(h/side), ceil(w/side))."""
+    return F.avg_pool2d(maps, side, ceil_mode=True, divisor_override=1)
 
 
-def _poisson_error(counted: Tensor, true: Tensor, cells: int) -> Tensor:
+def _poisson_error(both: Tensor, cells: int) -> Tensor:
+    counted, true = both
     variance = counted.detach() + LEAST_VARIANCE * cells**0.5
-    return ((counted - true) ** 2 / (2 * variance)).sum()
+    return torch.sum((counted - true) ** 2 / (2 * variance))

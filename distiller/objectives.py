@@ -44,7 +44,7 @@ def poisson(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
     return poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
 
 
-OBJECTIVES: dict[str, Callable[[Tensor, Tensor, "TrainConfig"], Tensor]] = {
+OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
     "bayesian": bayesian,
     "bayesian-count": bayesian_count,
     "density-mse": squared_error,

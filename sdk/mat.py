@@ -23,7 +23,7 @@ def read_mat(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read label {path}: {reason}", hint="expected a MATLAB 5 to 7.2 file") from error
 
 
-def read_mat_key(path: Path, key: str) -> Any:  # noqa: ANN401 - MATLAB nests anything in anything
+def read_mat_key(path: Path, key: str) -> Any:
     """One variable of a MATLAB file."""
     variables = read_mat(path)
     if key not in variables:

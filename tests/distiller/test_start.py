@@ -56,5 +56,5 @@ def test_statistics_are_the_mean_over_the_batches(saved: store.Checkpoint) -> No
 
 
 def test_another_network_is_refused(saved: store.Checkpoint, tiny: TrainConfig) -> None:
-    with pytest.raises(ConfigError, match="checkpoint to start from holds bl 1/64.*the config asks for bl 1/32"):
+    with pytest.raises(ConfigError, match=r"checkpoint to start from holds bl 1/64.*the config asks for bl 1/32"):
         Trainer(replace(tiny, n=32)).start_from(saved, [])

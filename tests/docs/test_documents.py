@@ -57,7 +57,9 @@ def test_the_tables_say_what_the_results_say() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("document", [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")] + ["README.md"])
+@pytest.mark.parametrize(
+    "document", [path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")] + ["README.md"]
+)
 def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
     text = (ROOT / document).read_text("utf-8")
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
