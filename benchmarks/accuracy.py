@@ -15,11 +15,10 @@ from typing import Any
 import click
 import numpy as np
 
-from distiller.commands import RECIPES
-from distiller.config import TrainConfig, is_held_out
+from distiller.config import read_config
+from distiller.data import is_held_out
 from sdk import CrowdCounter
 from sdk.commands.common import Progress
-from sdk.config import parse, read_yaml
 from sdk.datasets import Sample, read_dataset
 from sdk.evaluation import evaluate
 from sdk.files import write_whole
@@ -46,7 +45,7 @@ def main(data: Path, package: Path | None, recipe: str) -> None:
 
 def held_out(recipe: str, data: Path) -> dict[str, list[Sample]]:
     """The validation photos of each set of a recipe."""
-    config = parse(TrainConfig, read_yaml(RECIPES / f"{recipe}.yaml"))
+    config = read_config(recipe, ())
     sets = {}
     for name, about in config.sets.items():
         samples = read_dataset(about.dataset, data / about.root, about.part, about.split)
