@@ -44,7 +44,7 @@ def main() -> None:
 @click.option("--recipe", required=True, metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
 @click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
-@click.option("--start", type=DataPath, metavar="CHECKPOINT", help="Start from another run's averaged weights.")
+@click.option("--start", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Start from these weights.")
 @click.option("--out", type=DataPath, required=True, help="The run's folder.")
 @run_options
 @friendly

@@ -15,6 +15,7 @@ from distiller.config import TrainConfig
 from distiller.data import CropStream, LabelledSet, prefetch, read_sets
 from distiller.device import usable_cores
 from distiller.folder import BEFORE_DECAY, LAST, RunFolder
+from distiller.packaged import load_start
 from distiller.pretrained import check_encoder
 from distiller.progress import ProgressLine
 from distiller.schedule import learning_rate
@@ -34,7 +35,7 @@ class Places:
 
     data: Path
     weights: Path | None = None
-    start: Path | None = None  # a checkpoint to start from, instead of an encoder
+    start: Path | None = None  # a checkpoint or a package to start from, instead of an encoder
 
     def encoder(self, config: TrainConfig) -> Path | None:
         """The file of starting weights that the config names; refuses one that is not there."""
@@ -82,7 +83,7 @@ def train_from(
         trainer.resume(saved)
     elif places.start is not None:
         batches = (crops.batch(step, config.batch) for step in range(STATISTICS_BATCHES))
-        trainer.start_from(store.load(places.start), batches)
+        trainer.start_from(load_start(places.start), batches)
     else:
         trainer.start(crops.batch(0, FIRST_CROPS), places.encoder(config))
     folder.write(config, places.to_json(), trainer.device)
