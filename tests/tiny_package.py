@@ -22,15 +22,23 @@ def noise_photo(height: int, width: int, seed: int = 0) -> np.ndarray:
 
 
 def write_tiny(
-    path: Path, *, formats: tuple[str, ...] = ("onnx", "openvino"), golden_count: float | None = None
+    path: Path,
+    *,
+    formats: tuple[str, ...] = ("onnx", "openvino"),
+    golden_count: float | None = None,
+    broken: str = "",
 ) -> Path:
-    """Write the tiny model's package, with a variant in fp32 for each format; golden_count: a wrong one, in a test."""
+    """Write the tiny model's package, with a variant in fp32 for each format.
+
+    golden_count: a wrong one; broken: a format whose files no engine can load.
+    """
     photo = noise_photo(64, 96)
     density = tiny_density(photo[None])[0]
     count = float(density.sum()) if golden_count is None else golden_count
     files = {"MODEL_CARD.md": b"# Tiny\n", "golden.npz": golden_to_bytes(Golden(photo, density, count))}
     for kind in formats:
-        files |= {f"variants/{kind}-fp32/{name}": data for name, data in tiny_files()[kind].items()}
+        for name, data in tiny_files()[kind].items():
+            files[f"variants/{kind}-fp32/{name}"] = b"no model" if kind == broken else data
     write_package(path, _manifest(files, formats), files).close()
     return path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,7 @@ def main(
 
     if as_json and as_csv:
         raise ConfigError("--json and --csv were both given", hint="choose one")
+    logging.getLogger("runtimes").addHandler(logging.NullHandler())  # what it logs stands in the warnings, too
     found = find_photos(photos, leave_out=overlay)
     outputs = Outputs(overlay, density)
     prepare(outputs, found)

@@ -16,8 +16,9 @@ from click.testing import CliRunner, Result
 
 from sdk import CrowdCounter
 from sdk.commands.count import main
+from tests import terminal
 from tests.sdk.photo_files import encoded
-from tests.tiny_package import noise_photo
+from tests.tiny_package import noise_photo, write_tiny
 
 PHOTOS = {"a/cam.png": (100, 140), "b/cam.png": (64, 80), "tiny.png": (1, 2)}
 
@@ -128,6 +129,23 @@ def test_each_warning_is_said_once(tiny: Path, photos: Path) -> None:
     result = run(tiny, photos)
 
     assert result.stderr == "warning: the photo is 2 x 1 pixels; below 64 counts mean little\n"
+
+
+def test_an_engine_that_fails_to_load_is_one_warning(photos: Path, tmp_path: Path) -> None:
+    package = write_tiny(tmp_path / "half.skt", broken="openvino")
+
+    done = terminal.run("count", photos / "a", photos / "b", "-m", package)
+
+    assert (done.returncode, done.stdout.count("onnxruntime cpu fp32")) == (0, 2)
+    assert done.stderr.startswith("warning: openvino-fp32 on openvino cpu did not load: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_engine_that_was_asked_for_and_fails_to_load_is_an_error(photos: Path, tmp_path: Path) -> None:
+    result = run(write_tiny(tmp_path / "half.skt", broken="openvino"), photos, "--backend", "openvino")
+
+    assert (result.exit_code, result.stdout) == (5, "")
+    assert result.stderr.startswith("error: openvino cannot load variant openvino-fp32")
 
 
 def test_a_second_run_does_not_count_its_own_pictures(tiny: Path, photos: Path) -> None:
