@@ -57,6 +57,7 @@ class TrainConfig:
     warmup: int = 300  # steps over which the learning rate rises
     decay: int = 4000  # steps at the end over which it falls to zero
     lr: float = 1e-3
+    last_lr: float = 1.0  # of lr, the part for the last convolution: its weights are small, people per cell
     weight_decay: float = 1e-4
     clip: float = 5.0  # greatest gradient norm, in units of its running mean
     ema: float = 0.999  # of the averaged weights, the part that a step keeps
@@ -90,6 +91,7 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "warmup": (0, 1e9),
     "decay": (0, 1e9),
     "lr": (1e-9, 10),
+    "last_lr": (1e-6, 1),
     "weight_decay": (0, 10),
     "clip": (1e-3, 1e6),
     "ema": (0, 1),

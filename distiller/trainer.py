@@ -37,7 +37,9 @@ class Trainer:
         if config.augment.crop % self.network.multiple:
             expected = f"expected a multiple of {self.network.multiple}"
             raise ConfigError(f"setting augment.crop is {config.augment.crop}, {expected}")
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), config.lr, weight_decay=config.weight_decay)
+        *trunk, weight, bias = self.network.parameters()  # the last convolution's come last
+        groups = [{"params": trunk, "part": 1.0}, {"params": [weight, bias], "part": config.last_lr}]
+        self.optimizer = torch.optim.AdamW(groups, config.lr, weight_decay=config.weight_decay)
         self.gradient_norm = 0.0  # running mean
 
     def _new_network(self) -> CountingNetwork:
@@ -76,7 +78,7 @@ class Trainer:
     def train_step(self, crops: Sequence[Crop]) -> float:
         """One step on one batch; returns its loss. A loss or gradient that is no number leaves the weights alone."""
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
+            group["lr"] = group["part"] * learning_rate(self.config, self.step)
         with autocast(self.device, self.config.autocast):
             density = self.network(self._images(crops))
         loss = batch_loss(density, crops, self.config)

@@ -154,3 +154,14 @@ def test_a_step_on_the_gpu_is_a_step_on_the_cpu(drawn_set: Path, tiny: TrainConf
         losses.append(take_steps(fresh_trainer(tiny, stream), stream, 1))
 
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
+
+
+def test_the_last_convolution_can_take_smaller_steps(drawn_set: Path, tiny: TrainConfig) -> None:
+    stream = CropStream(read_sets(tiny, drawn_set), tiny)
+    trainer = fresh_trainer(replace(tiny, last_lr=0.1), stream)
+
+    trainer.train_step(stream.batch(0, 2))
+
+    trunk, last = trainer.optimizer.param_groups
+    assert last["lr"] == pytest.approx(0.1 * trunk["lr"])
+    assert [parameter.shape[0] for parameter in last["params"]] == [1, 1]
