@@ -108,7 +108,7 @@ def change_light(image: NDArray[np.uint8], augment: Augment, rng: Generator) -> 
 def empty_crop(side: int, rng: Generator) -> Crop:
     """A crop without people: a plain colour, and on it noise of some grain, a gradient, stripes, each or none."""
     base = np.full((side, side, 3), rng.uniform(0, 255, 3), np.float32)
-    grain = int(rng.choice([1, 2, 4, 8, 16, 32, 64]))
+    grain = int(rng.choice([1, 1, 1, 2, 2, 4, 8, 16, 32, 64]))  # sensor noise is fine
     cells = -(-side // grain)
     noise = rng.normal(size=(cells, cells, int(rng.choice([1, 3])))).astype(np.float32)
     noise = np.asarray(cv2.resize(noise, (side, side)), np.float32).reshape(side, side, -1)
@@ -116,6 +116,6 @@ def empty_crop(side: int, rng: Generator) -> Crop:
     angle, pitch = rng.uniform(0, np.pi), rng.uniform(2, 60)
     slope = np.cos(angle) * ramp[None, :, None] + np.sin(angle) * ramp[:, None, None]
     stripes = np.sin(slope * side / pitch)
-    strength = rng.uniform(0, 80, 3) * (rng.random(3) < 0.5)
+    strength = rng.uniform(0, 110, 3) * (rng.random(3) < 0.5)
     image = base + strength[0] * noise + strength[1] * slope + strength[2] * stripes
     return Crop(np.clip(image, 0, 255).astype(np.uint8), np.zeros((0, 2), np.float32), "a drawn pattern")

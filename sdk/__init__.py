@@ -1,9 +1,9 @@
 """SKT Edge: count the people in photos of crowds, on edge devices.
 
-    from sdk import CrowdCounter
+from sdk import CrowdCounter
 
-    with CrowdCounter() as counter:
-        print(counter.count("plaza.jpg").count)
+with CrowdCounter() as counter:
+    print(counter.count("plaza.jpg").count)
 """
 
 from __future__ import annotations
