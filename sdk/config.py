@@ -121,7 +121,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
 
 
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:
-    of_its_type = isinstance(hint, type) and isinstance(value, hint)
+    plain = isinstance(hint, type) and typing.get_origin(hint) is None  # Python 3.10 calls tuple[int] a type
+    of_its_type = plain and isinstance(value, hint)
     truth = isinstance(value, bool)  # to Python also a 0 or 1
     if hint is float and isinstance(value, int) and not truth:
         return float(value)

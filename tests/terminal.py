@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,8 @@ def screen(written: str) -> list[str]:
         if piece.endswith("\n"):
             lines.append("")
     return lines
+
+
+def hear_ctrl_c() -> None:
+    """For a child process: what runs in the background of a shell inherits that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)

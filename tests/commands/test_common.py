@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from sdk.commands.common import friendly, one_line
 from tests.sdk.photo_files import encoded
-from tests.terminal import ROOT, command, on_terminal, run, screen, shell
+from tests.terminal import ROOT, command, hear_ctrl_c, on_terminal, run, screen, shell
 from tests.tiny_package import noise_photo
 
 
@@ -57,7 +57,8 @@ def test_ctrl_c_ends_with_one_line_and_nothing_half_written(tiny: Path, photos: 
         os.link(photos / "0.png", photos / f"{number}.png")
     line = command("count", photos, "-m", tiny, "--overlay", photos / "out")
     variables = {**os.environ, "PYTHONPATH": str(ROOT)}
-    running = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
+    listening = {"preexec_fn": hear_ctrl_c, "env": variables}
+    running = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **listening)
     assert running.stdout
     assert running.stdout.readline().startswith("photo")
     running.stdout.readline()

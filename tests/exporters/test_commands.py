@@ -16,6 +16,7 @@ from exporters.commands import choose_variants, main
 from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
 from sdk.package import Package
+from tests.terminal import hear_ctrl_c
 
 
 def skt_export(*words: str | Path) -> Result:
@@ -176,7 +177,8 @@ def test_an_interrupt_leaves_nothing(package: Path, tmp_path: Path) -> None:
     scratch.mkdir()
     words = [sys.executable, "-m", "exporters.commands", "-m", package, "--format", "all", "-o", output / "x.skt"]
 
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(scratch)}) as work:
+    listening = {"preexec_fn": hear_ctrl_c, "env": {**os.environ, "TMPDIR": str(scratch)}}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **listening) as work:
         while "comparing" not in work.stderr.readline():
             assert work.poll() is None
         work.send_signal(signal.SIGINT)
