@@ -23,7 +23,8 @@ EMPTY = [(1, "plaza"), (2, "street"), (3, "stop"), (4, "park"), (5, "plaza"), (6
 
 
 # What the issue of the default model asks for and this model does not reach; docs/log.md says how far it is off.
-not_yet = pytest.mark.xfail(reason="the default model is not there yet", strict=False)
+MISCOUNTED = {(2, "street"), (3, "stop")}
+not_yet = pytest.mark.xfail(reason="the default model is not there yet", strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,14 @@ def test_a_blank_frame_holds_nobody(counter: CrowdCounter, colour: str, size: tu
     assert counter.count(np.full((*size, 3), FRAMES[colour], np.uint8)).count < EMPTY_PEOPLE
 
 
-@not_yet
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [SIZES[0], *(pytest.param(size, marks=not_yet) for size in SIZES[1:])])
 def test_noise_holds_nobody(counter: CrowdCounter, size: tuple[int, int]) -> None:
     assert counter.count(noise_photo(*size)).count < EMPTY_PEOPLE
 
 
-@not_yet
-@pytest.mark.parametrize(("seed", "background"), EMPTY)
+@pytest.mark.parametrize(
+    ("seed", "background"), [pytest.param(*scene, marks=not_yet if scene in MISCOUNTED else ()) for scene in EMPTY]
+)
 def test_an_empty_scene_holds_nobody(counter: CrowdCounter, seed: int, background: str) -> None:
     scene = draw_empty(seed, style=SceneStyle(background=background))
 
