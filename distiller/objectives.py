@@ -56,6 +56,17 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
 }
 
 
+PATTERN_PEOPLE = 4  # people counted in a pattern up to which its loss is about their number
+
+
+def pattern_loss(density: Tensor) -> Tensor:
+    """People counted where there is no scene at all, far fewer of them weighing than counted: k log(1 + n / k).
+
+    A network that never saw noise counts thousands in it, whose gradient would drown that of all photos.
+    """
+    return PATTERN_PEOPLE * torch.log1p(density.sum() / PATTERN_PEOPLE)
+
+
 USUAL_PEOPLE = 100  # a crop of so many people weighs 1, whatever the balance
 FEW_PEOPLE = 10  # below about so many, crops weigh alike, so that empty ones do not outweigh the others
 
@@ -66,11 +77,13 @@ def crop_weight(people: int, balance: float) -> float:
 
 
 def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
-    """Weighted mean of the objective over the crops; density (n, h, w)."""
-    objective = OBJECTIVES[config.objective]
-    losses = [
-        crop_weight(len(crop.points), config.balance)
-        * objective(one, torch.from_numpy(crop.points).to(density.device), config)
-        for one, crop in zip(density, crops, strict=True)
-    ]
+    """Weighted mean of the crops' losses: the config's objective, or pattern_loss; density (n, h, w)."""
+    losses = [_crop_loss(one, crop, config) for one, crop in zip(density, crops, strict=True)]
     return torch.stack(losses).mean()
+
+
+def _crop_loss(density: Tensor, crop: Crop, config: TrainConfig) -> Tensor:
+    if crop.pattern:
+        return pattern_loss(density)
+    points = torch.from_numpy(crop.points).to(density.device)
+    return crop_weight(len(crop.points), config.balance) * OBJECTIVES[config.objective](density, points, config)
