@@ -11,8 +11,7 @@ part of it, so training, export and devices share one preprocessing.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -155,19 +154,6 @@ class Architecture:
 def build(architecture: str, n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
     """The network of that name at 1/n of the width; refuses unknown names and n below 1."""
     return Architecture(architecture, n, batch_norm).build()
-
-
-@contextmanager
-def running_statistics(network: CountingNetwork) -> Iterator[None]:
-    """Let batch normalisations use their running statistics, and leave these as they are, while the network trains."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d) and module.training]
-    for norm in norms:
-        norm.eval()
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.train()
 
 
 def fused(network: CountingNetwork) -> CountingNetwork:

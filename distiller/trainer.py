@@ -16,7 +16,7 @@ from distiller import checkpoint as store
 from distiller.augment import Crop
 from distiller.config import TrainConfig
 from distiller.device import autocast, choose_device
-from distiller.networks import STRIDE, Architecture, CountingNetwork, fused, running_statistics
+from distiller.networks import STRIDE, Architecture, CountingNetwork, fused
 from distiller.objectives import batch_loss
 from distiller.pretrained import load_quarter_encoder, measure_statistics, rescale, start_head
 from distiller.schedule import learning_rate
@@ -79,8 +79,9 @@ class Trainer:
         """One step on one batch; returns its loss. A loss or gradient that is no number leaves the weights alone."""
         for group in self.optimizer.param_groups:
             group["lr"] = group["part"] * learning_rate(self.config, self.step)
-        crops = sorted(crops, key=lambda crop: crop.pattern)
-        loss = batch_loss(self._densities(crops), crops, self.config)
+        with autocast(self.device, self.config.autocast):
+            density = self.network(self._images(crops))
+        loss = batch_loss(density, crops, self.config)
         value = loss.item()
         self._check_finite("loss", value, crops)
         self.optimizer.zero_grad()
@@ -90,20 +91,6 @@ class Trainer:
         self._update_average()
         self.step += 1
         return value
-
-    def _densities(self, crops: Sequence[Crop]) -> Tensor:
-        """Densities (n, h, w) of crops, patterns last: they pass with the running statistics of batch normalisation,
-        because their own are unlike any photo's and would spoil those.
-        """
-        scenes = sum(not crop.pattern for crop in crops)
-        parts = []
-        with autocast(self.device, self.config.autocast):
-            if crops[:scenes]:
-                parts.append(self.network(self._images(crops[:scenes])))
-            if crops[scenes:]:
-                with running_statistics(self.network):
-                    parts.append(self.network(self._images(crops[scenes:])))
-        return torch.cat(parts)
 
     def _images(self, crops: Sequence[Crop]) -> Tensor:
         return torch.from_numpy(np.stack([crop.image for crop in crops])).to(self.device)
