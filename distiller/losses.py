@@ -62,7 +62,7 @@ def density_mse(density: Tensor, target: Tensor) -> Tensor:
 
 
 BLOCKS = (1, 4, 16)  # sides in cells of the blocks whose sums are compared, beside the whole crop
-LEAST_VARIANCE = 0.05  # people squared, of a cell; of a block, times the root of its cells
+LEAST_VARIANCE = 0.05  # people squared, of a cell; of a block, times the fourth root of its cells
 
 
 def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
@@ -88,5 +88,5 @@ def block_sums(maps: Tensor, side: int) -> Tensor:
 
 def _poisson_error(both: Tensor, cells: int) -> Tensor:
     counted, true = both
-    variance = counted.detach() + LEAST_VARIANCE * cells**0.5
+    variance = counted.detach() + LEAST_VARIANCE * cells**0.25
     return torch.sum((counted - true) ** 2 / (2 * variance))

@@ -39,13 +39,9 @@ def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tenso
 
 
 def poisson(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
-    """See poisson_squares; density (h, w), points (n, 2).
-
-    In a crop of nobody the sum is added, the Poisson loss of a true 0: the squares alone no longer push a faint glow.
-    """
+    """See poisson_squares; density (h, w), points (n, 2)."""
     size = (density.shape[0] * STRIDE, density.shape[1] * STRIDE)
-    squares = poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
-    return squares if len(points) else squares + density.sum()
+    return poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
 
 
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
@@ -71,8 +67,12 @@ USUAL_PEOPLE = 100  # a crop of so many people weighs 1, whatever the balance
 FEW_PEOPLE = 10  # below about so many, crops weigh alike, so that empty ones do not outweigh the others
 
 
-def crop_weight(people: int, balance: float) -> float:
-    """How much a crop counts in its batch: 0 leaves dense crops their greater losses, 1 gives each person's share."""
+def crop_weight(people: float, balance: float) -> float:
+    """How much a crop counts in its batch: 0 leaves dense crops their greater losses, 1 gives each person's share.
+
+    people: as counted. Weights by the true number would make of crops that look alike the emptier ones weigh more, and
+    the network count too few.
+    """
     return float(((USUAL_PEOPLE + FEW_PEOPLE) / (people + FEW_PEOPLE)) ** balance)
 
 
@@ -86,4 +86,4 @@ def _crop_loss(density: Tensor, crop: Crop, config: TrainConfig) -> Tensor:
     if crop.pattern:
         return pattern_loss(density)
     points = torch.from_numpy(crop.points).to(density.device)
-    return crop_weight(len(crop.points), config.balance) * OBJECTIVES[config.objective](density, points, config)
+    return crop_weight(density.sum().item(), config.balance) * OBJECTIVES[config.objective](density, points, config)

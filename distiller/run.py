@@ -11,6 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from distiller import checkpoint as store
+from distiller.augment import Crop
 from distiller.config import TrainConfig
 from distiller.data import CropStream, LabelledSet, prefetch, read_sets
 from distiller.device import usable_cores
@@ -82,7 +83,7 @@ def train_from(
     if saved is not None:
         trainer.resume(saved)
     elif places.start is not None:
-        batches = (crops.batch(step, config.batch) for step in range(STATISTICS_BATCHES))
+        batches = (_scenes(crops.batch(step, config.batch)) for step in range(STATISTICS_BATCHES))
         trainer.start_from(load_start(places.start), batches)
     else:
         trainer.start(crops.batch(0, FIRST_CROPS), places.encoder(config))
@@ -97,6 +98,11 @@ def train_from(
         for batch in batches:
             _take_step(run, trainer.train_step(batch))
     return {"step": trainer.step, "validation": run.scores, "checkpoint": str(folder.path / LAST)}
+
+
+def _scenes(crops: list[Crop]) -> list[Crop]:
+    """The crops that show a scene: patterns' statistics are unlike any photo's."""
+    return [crop for crop in crops if not crop.pattern]
 
 
 def _take_step(run: Run, loss: float) -> None:
