@@ -131,8 +131,13 @@ def shrink(image: Image, max_side: int | None) -> Frame:
     if max_side is None or longest <= max_side:
         return Frame(image, 1.0)
     scale = max_side / longest
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    size = scaled_size(image.shape[1], image.shape[0], scale)
     return Frame(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale)
+
+
+def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height in pixels of a photo at that scale."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def pad_to_multiple(image: Image, multiple: int) -> Image:

@@ -15,7 +15,8 @@ from sdk.evaluation import Evaluation
 from sdk.files import write_whole
 from sdk.frame import Image
 from sdk.report_html import html_page
-from sdk.score_text import BIN_HEADER, bin_rows, error_line, headline, notes, subtitle
+from sdk.score_text import BIN_HEADER, ZONE_HEADER, bin_rows, error_line, headline, notes, subtitle, zone_rows
+from sdk.zones_score import ZoneScores
 
 JPEG_QUALITY = 82
 
@@ -72,6 +73,7 @@ def markdown_page(evaluation: Evaluation, folder: str) -> str:
         f"![A dot a photo: true people against counted people]({folder}/scatter.svg)",
         "## By density",
         markdown_table(BIN_HEADER, bin_rows(evaluation.scores)),
+        *(() if evaluation.zones is None else ("## By zone", zone_table(evaluation.zones))),
         "## Largest errors",
     ]
     for number, worst in enumerate(evaluation.worst, 1):
@@ -90,6 +92,11 @@ def markdown_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> 
     """A Markdown table of cells that are Markdown already."""
     lines = [header, tuple("---" for _ in header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def zone_table(scores: ZoneScores) -> str:
+    """The zones' scores as Markdown."""
+    return markdown_table(ZONE_HEADER, [(plain(zone), *numbers) for zone, *numbers in zone_rows(scores)])
 
 
 def plain(text: str) -> str:

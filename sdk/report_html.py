@@ -8,7 +8,8 @@ from html import escape
 
 from sdk.charts import scatter_svg
 from sdk.evaluation import Evaluation, Failure, Worst
-from sdk.score_text import BIN_HEADER, bin_rows, error_line, headline, notes, subtitle
+from sdk.score_text import BIN_HEADER, ZONE_HEADER, bin_rows, error_line, headline, notes, subtitle, zone_rows
+from sdk.zones_score import ZoneScores
 
 STYLE = """
 :root { color-scheme: light; }
@@ -51,6 +52,7 @@ def html_page(evaluation: Evaluation, pictures: Sequence[bytes]) -> str:
         scatter_svg(evaluation.photos),
         "</div><div><h2>By density</h2>",
         _table("numbers", BIN_HEADER, bin_rows(evaluation.scores)),
+        _zones(evaluation.zones),
         "</div></div>",
         "<h2>Largest errors</h2>",
         _pictures(evaluation.worst, pictures),
@@ -80,6 +82,10 @@ def _table(kind: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> s
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<table class="{kind}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _zones(scores: ZoneScores | None) -> str:
+    return "" if scores is None else "<h2>By zone</h2>" + _table("numbers", ZONE_HEADER, zone_rows(scores))
 
 
 def _pictures(worst: Iterable[Worst], pictures: Iterable[bytes]) -> str:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from runtimes import BackendInfo
+    from sdk.zones import Zones
+    from sdk.zones_count import ZoneCount
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,13 @@ class CountResult:
     timings: Timings
     warnings: tuple[str, ...]  # reasons to trust this count less
     photo: NDArray[np.uint8] = field(repr=False)  # (h, w, 3) BGR, upright; where an array was counted, that array
+    zones: tuple[ZoneCount, ...] = ()  # people in each zone, see `with_zones`
+
+    def with_zones(self, zones: Zones) -> CountResult:
+        """The result with the people of each zone, and without those in zones of kind `exclude`; once a result."""
+        from sdk.zones_count import with_zones
+
+        return with_zones(self, zones)
 
     def overlay(self) -> NDArray[np.uint8]:
         """The photo with a heat map of the people and the count: (h, w, 3) uint8 BGR."""
@@ -46,6 +55,7 @@ class CountResult:
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays, as plain values."""
         height, width = self.photo.shape[:2]
+        zones = {"zones": {zone.name: zone.to_json() for zone in self.zones}} if self.zones else {}
         return {
             "count": round(self.count, 3),
             "width": width,
@@ -58,4 +68,5 @@ class CountResult:
             "variant": self.backend.variant,
             "ms": round(self.timings.total_ms, 2),
             "warnings": list(self.warnings),
+            **zones,
         }

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sdk.evaluation import Evaluation
 from sdk.metrics import BinScore, PhotoScore, Scores
+from sdk.zones_score import ZoneScores
 
 BIN_HEADER = ("people in the photo", "photos", "MAE", "bias")
+ZONE_HEADER = ("zone", "people", "MAE", "bias")
 
 
 def subtitle(evaluation: Evaluation) -> str:
@@ -36,6 +38,12 @@ def bin_rows(scores: Scores) -> list[tuple[str, ...]]:
         for part in scores.bins
         if part.mae is not None and part.bias is not None
     ]
+
+
+def zone_rows(scores: ZoneScores) -> list[tuple[str, ...]]:
+    """The cells under ZONE_HEADER, a row for each zone and one for all of them."""
+    rows = [(zone.zone, f"{zone.people:,}", f"{zone.mae:,.1f}", signed(zone.bias)) for zone in scores.zones]
+    return [*rows, ("all, errors summed", "", f"{scores.game:,.1f}", "")]
 
 
 def bin_name(part: BinScore) -> str:

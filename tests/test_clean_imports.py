@@ -44,6 +44,6 @@ def test_counting_a_photo_needs_nothing_of_training(tiny: Path, engine: str) -> 
     assert not loaded & TRAINING
 
 
-@pytest.mark.parametrize("command", ["count", "doctor", "eval"])
+@pytest.mark.parametrize("command", ["count", "doctor", "eval", "zones"])
 def test_commands_load_no_engine_before_they_need_one(command: str) -> None:
     assert not loaded_by(f"import sdk.commands.{command}") & {*ENGINES, *TRAINING}

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from sdk.commands.common import Progress, engine_options, friendly, json_option,
 from sdk.errors import ConfigError, InputError
 from sdk.result import CountResult
 from sdk.sources import PhotoFile, find_photos
+
+if TYPE_CHECKING:
+    from sdk.zones import Zones
 
 COLUMNS = ("photo", "count", "width", "height", "ms", "engine", "device", "precision", "scale", "tiles", "warnings",
            "error")  # fmt: skip
@@ -34,10 +38,11 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The folders for pictures and maps; None: not asked for."""
+    """The folders for pictures and maps, and the zones to draw; None: not asked for."""
 
     overlay: Path | None
     density: Path | None
+    zones: Zones | None = None
 
 
 @click.command(no_args_is_help=True)
@@ -46,6 +51,7 @@ class Outputs:
 @click.option("--overlay", type=FOLDER, metavar="DIR", help="Write heat maps over the photos there.")
 @click.option("--density", type=FOLDER, metavar="DIR", help="Write density maps (.npy) there.")
 @click.option("--max-side", type=click.IntRange(min=1), help="Shrink larger photos to this; changes counts.")
+@click.option("--zones", "zones_file", type=FOLDER, metavar="FILE", help="Count each zone of this file, too.")
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
 @engine_options
@@ -56,6 +62,7 @@ def main(
     overlay: Path | None,
     density: Path | None,
     max_side: int | None,
+    zones_file: Path | None,
     as_json: bool,
     as_csv: bool,
     device: str,
@@ -69,22 +76,29 @@ def main(
     are left out, and so is what lies below the folder of --overlay.
     """
     from sdk.counter import CountOptions, CrowdCounter
+    from sdk.zones import Zones
 
     if as_json and as_csv:
         raise ConfigError("--json and --csv were both given", hint="choose one")
     logging.getLogger("runtimes").addHandler(logging.NullHandler())  # what it logs stands in the warnings, too
     found = find_photos(photos, leave_out=overlay)
-    outputs = Outputs(overlay, density)
+    zones = None if zones_file is None else Zones.read(zones_file)
+    outputs = Outputs(overlay, density, zones)
     prepare(outputs, found)
     options = CountOptions(max_side=max_side)
     with CrowdCounter(
         package, device=device, backend=backend, precision=precision, threads=threads, options=options
     ) as counter:
-        show = printer(found, as_json=as_json, as_csv=as_csv)
-        failed = count_all(counter.count, found, outputs, show)
+        show = printer(found, zones, as_json=as_json, as_csv=as_csv)
+        failed = count_all(with_zones(counter.count, zones), found, outputs, show)
     if failed:
         click.echo(f"error: {failed} of {len(found)} photos could not be counted", err=True)
         sys.exit(FAILED)
+
+
+def with_zones(count: Callable[[Path], CountResult], zones: Zones | None) -> Callable[[Path], CountResult]:
+    """Count a photo, and the zones where there are some."""
+    return count if zones is None else lambda photo: count(photo).with_zones(zones)
 
 
 def count_all(
@@ -146,7 +160,7 @@ def make_folder(folder: Path) -> None:
 def write_outputs(result: CountResult, photo: PhotoFile, outputs: Outputs) -> None:
     """The pictures and maps that were asked for, each whole or not at all."""
     if outputs.overlay is not None:
-        write(picture_path(outputs.overlay, photo), jpeg(result))
+        write(picture_path(outputs.overlay, photo), jpeg(result, outputs.zones))
     if outputs.density is not None:
         import numpy as np
 
@@ -160,13 +174,17 @@ def picture_path(folder: Path, photo: PhotoFile) -> Path:
     return folder / f"{photo.place}.jpg"
 
 
-def jpeg(result: CountResult) -> bytes:
+def jpeg(result: CountResult, zones: Zones | None) -> bytes:
     """The overlay as a JPEG file, shrunk where a side is longer than the format allows."""
     import cv2
 
     from sdk.frame import shrink
 
     picture = shrink(result.overlay(), 65_500).image
+    if zones is not None:
+        from sdk.zones_picture import draw_zones
+
+        picture = draw_zones(picture, zones, result.zones, tint=False)
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])
     return data.tobytes()
 
@@ -182,13 +200,16 @@ def write(path: Path, data: bytes) -> None:
         raise ConfigError(f"cannot write {path}: {error.strerror}", hint="free space or name another folder") from error
 
 
-def printer(photos: Sequence[PhotoFile], *, as_json: bool, as_csv: bool) -> Callable[[Outcome], None]:
+def printer(
+    photos: Sequence[PhotoFile], zones: Zones | None, *, as_json: bool, as_csv: bool
+) -> Callable[[Outcome], None]:
     """What prints one outcome, as soon as it is there."""
     if as_json:
         return lambda outcome: print_json(record(outcome))
     if as_csv:
-        click.echo(csv_line(COLUMNS), nl=False)
-        return lambda outcome: click.echo(csv_row(outcome), nl=False)
+        columns = (*COLUMNS, *(f"zone {zone.name}" for zone in (zones.counted if zones else ())))
+        click.echo(csv_line(columns), nl=False)
+        return lambda outcome: click.echo(csv_row(outcome, columns), nl=False)
     return Table(photos).show
 
 
@@ -200,14 +221,15 @@ def record(outcome: Outcome) -> dict[str, object]:
     return {**photo, **outcome.result.to_json()}
 
 
-def csv_row(outcome: Outcome) -> str:
+def csv_row(outcome: Outcome, columns: Sequence[str]) -> str:
     """One photo as a line of CSV."""
     values = record(outcome)
     if isinstance(outcome.result, InputError):
         values["error"] = outcome.result.message
     else:
         values["warnings"] = "; ".join(outcome.result.warnings)
-    return csv_line([str(values.get(column, "")) for column in COLUMNS])
+        values |= {f"zone {zone.name}": round(zone.count, 3) for zone in outcome.result.zones}
+    return csv_line([str(values.get(column, "")) for column in columns])
 
 
 def csv_line(values: Sequence[str]) -> str:
@@ -231,6 +253,10 @@ class Table:
             click.echo(f"error: {one_line(str(outcome.result))}", err=True)
             return
         click.echo(self._row(one_line(str(outcome.photo.path)), outcome.result))
+        for zone in outcome.result.zones:
+            click.echo(
+                f"  {one_line(zone.name)[: self._width]:<{self._width}}{zone.count:>9,.1f}  {zone.on_ground()}".rstrip()
+            )
         for warning in outcome.result.warnings:
             if warning not in self._warned:
                 self._warned.add(warning)

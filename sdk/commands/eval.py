@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from sdk.commands.common import Progress, engine_options, friendly, json_option, print_json
+from sdk.commands.common import Progress, engine_options, friendly, json_option, one_line, print_json
 from sdk.datasets import READERS, read_dataset
 from sdk.errors import InputError
 from sdk.evaluation import Evaluation, evaluate
 from sdk.report import check_report_path, write_report
-from sdk.score_text import BIN_HEADER, bin_rows, headline, notes, subtitle
+from sdk.score_text import BIN_HEADER, ZONE_HEADER, bin_rows, headline, notes, subtitle, zone_rows
+from sdk.zones import Zones
 
 FAILED = InputError.exit_code
 FILE = click.Path(path_type=Path)
@@ -26,6 +27,7 @@ FILE = click.Path(path_type=Path)
 @click.option("--split", default="test", show_default=True, help="train, val or test.")
 @click.option("--limit", type=click.IntRange(min=1), help="Score the first photos only, this many.")
 @click.option("--report", type=FILE, metavar="FILE", help="Write a report, .html or .md; it shows photos of the set.")
+@click.option("--zones", "zones_file", type=FILE, metavar="FILE", help="Score each zone of this file, too.")
 @json_option
 @engine_options
 @friendly
@@ -37,6 +39,7 @@ def main(
     split: str,
     limit: int | None,
     report: Path | None,
+    zones_file: Path | None,
     as_json: bool,
     device: str,
     backend: str,
@@ -51,12 +54,13 @@ def main(
 
     if report is not None:
         check_report_path(report)
+    zones = None if zones_file is None else Zones.read(zones_file)
     samples = read_dataset(dataset, root, part, split)[:limit]
     progress = Progress(len(samples), "photos")
     with CrowdCounter(package, device=device, backend=backend, precision=precision, threads=threads) as counter:
         name = f"{counter.manifest.name} {counter.manifest.version}"
         title = " ".join(word for word in (dataset, part, split) if word)
-        evaluation = evaluate(counter, samples, dataset=title, package=name, progress=progress.advance)
+        evaluation = evaluate(counter, samples, dataset=title, package=name, progress=progress.advance, zones=zones)
     progress.clear()
     if as_json:
         print_json(evaluation.to_json())
@@ -76,6 +80,10 @@ def show(evaluation: Evaluation) -> None:
     click.echo()
     for people, *numbers in (BIN_HEADER, *bin_rows(evaluation.scores)):
         click.echo(f"{people:<20}" + "".join(f"{number:>10}" for number in numbers))
+    if evaluation.zones is not None:
+        click.echo()
+        for zone, *numbers in (ZONE_HEADER, *zone_rows(evaluation.zones)):
+            click.echo(f"{one_line(zone):<20}" + "".join(f"{number:>10}" for number in numbers))
     for note in notes(evaluation):
         click.echo(f"warning: {note}", err=True)
     for failure in evaluation.failed:

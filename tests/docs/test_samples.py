@@ -30,3 +30,13 @@ def test_zones_add_up_to_the_whole(tmp_path: Path) -> None:
     *zones, whole = [float(line.split()[-2]) for line in lines]
 
     assert sum(zones) == pytest.approx(whole, abs=0.2)
+
+
+def test_zones_are_smoothed_and_raise_an_alarm(tmp_path: Path) -> None:
+    samples = ROOT / "samples"
+
+    said = run(str(samples / "zones.py"), str(samples / "plaza-zones.yaml"), *[PHOTO] * 4, cwd=tmp_path)
+
+    assert said.count("front left") >= 4
+    assert "/m2 on 83 m2, level " in said
+    assert "in back: " in said
