@@ -70,7 +70,9 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
 
     A count of m people scatters with variance m, so an error e weighs e^2 / m: the score of Poisson regression, whose
     optimum is the mean. Unlike an absolute loss it does not predict nobody where it is unsure, and unlike plain squares
-    it is not ruled by the densest cells. The variance is the prediction's, without gradient, never below a floor.
+    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least half the true
+    count, lest people that are missed altogether drown all others; and never below a floor, so low that a faint glow
+    over nobody is still pushed down by its sum.
     density, target: (h, w) float32, people per cell.
     """
     if density.ndim != 2 or density.shape != target.shape:
@@ -88,5 +90,5 @@ def block_sums(maps: Tensor, side: int) -> Tensor:
 
 def _poisson_error(both: Tensor, cells: int) -> Tensor:
     counted, true = both
-    variance = counted.detach() + LEAST_VARIANCE * cells**0.25
+    variance = torch.maximum(counted.detach(), true / 2) + LEAST_VARIANCE * cells**0.25
     return torch.sum((counted - true) ** 2 / (2 * variance))
