@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from distiller.networks import IMAGENET_STD_RGB, ConvReLU, CountingNetwork
+from distiller.counting import CountingNetwork
+from distiller.layers import IMAGENET_STD_RGB, ConvReLU
 from sdk.errors import ArtifactError, ConfigError
 
 LEAST_DEVIATION = 1e-6  # of a layer's output; one that is flatter is left alone
