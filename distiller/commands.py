@@ -45,6 +45,7 @@ def main() -> None:
 @click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
 @click.option("--start", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Start from these weights.")
+@click.option("--teacher", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Learn from this network, too.")
 @click.option("--out", type=DataPath, required=True, help="The run's folder.")
 @run_options
 @friendly
@@ -53,6 +54,7 @@ def train(
     data: Path,
     weights: Path | None,
     start: Path | None,
+    teacher: Path | None,
     out: Path,
     settings: tuple[str, ...],
     threads: int | None,
@@ -64,7 +66,8 @@ def train(
     from distiller.folder import RunFolder
     from distiller.run import Places, train
 
-    config, places, folder = read_config(recipe, settings), Places(_existing(data), weights, start), RunFolder(out)
+    config, folder = read_config(recipe, settings), RunFolder(out)
+    places = Places(_existing(data), weights, start, teacher)
     use_threads(threads)
     if dry_run:
         show_plan(config, places, None, as_json=as_json)
@@ -147,8 +150,8 @@ def known_places(written: dict[str, str], data: Path | None) -> Places:
 
     if data is None and "data" not in written:
         raise ConfigError("the run's folder does not say where its data lies", hint="give --data DIR")
-    weights, start = (Path(written[name]) if name in written else None for name in ("weights", "start"))
-    return Places(_existing(data or Path(written["data"])), weights, start)
+    weights, start, teacher = (Path(written[k]) if k in written else None for k in ("weights", "start", "teacher"))
+    return Places(_existing(data or Path(written["data"])), weights, start, teacher)
 
 
 def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, as_json: bool) -> None:
@@ -164,8 +167,12 @@ def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, 
 
 
 def show_result(result: dict[str, Any], *, as_json: bool) -> None:
-    """Print where the run stands."""
+    """Print where the run stands; of several processes the first one does."""
     from distiller.evaluation import score_lines
+    from distiller.parallel import ranks_of_environment
+
+    if not ranks_of_environment().leads:
+        return
 
     if as_json:
         print_json(result)

@@ -9,6 +9,7 @@ from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
 from distiller.run import Places
+from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
 from sdk.config import to_plain
 
@@ -17,7 +18,8 @@ PAPER_SIZE = (576, 864)  # height and width at which published figures are state
 
 def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = None) -> dict[str, Any]:
     """The resolved config, the network's size, the device and the photos; refuses what training would refuse."""
-    trainer = Trainer(config)
+    teacher = load_teacher(places.teacher) if places.teacher is not None else None
+    trainer = Trainer(config, teacher)
     if saved is not None:
         trainer.resume(saved)
     encoder = None if saved is not None else places.encoder(config)
