@@ -44,6 +44,7 @@ def test_a_config_from_before_a_key_means_the_same() -> None:
 
     assert (config.objective, config.autocast, config.empty_scenes) == ("bayesian", "bfloat16", 0.0)
     assert (config.balance, config.last_lr) == (0.0, 1.0)
+    assert (config.schedule, config.accumulate, config.shards, config.teacher.used) == ("linear", 1, 0, False)
 
 
 def test_settings_override_the_recipe() -> None:
@@ -65,6 +66,12 @@ def test_settings_override_the_recipe() -> None:
         ("empty: 1.5\n", "setting empty is 1.5, expected 0 to 1"),
         ("lr: .nan\n", "setting lr is nan, expected 1e-09 to 10"),
         ("objective: mse\n", r"unknown objective 'mse' \(known: bayesian, .*density-mse.*\)"),
+        ("schedule: step\n", r"unknown schedule 'step' \(known: cosine, linear\)"),
+        ("batch: 6\naccumulate: 4\n", "setting accumulate is 4, expected a divisor of batch, 6"),
+        ("batch: 6\nshards: 4\n", "setting shards is 4, expected a divisor of batch, 6"),
+        ("teacher: {soft: -1}\n", "setting teacher.soft is -1.0, expected 0 to 1e"),
+        ("teacher: {soft_loss: l1}\n", r"unknown teacher.soft_loss 'l1' \(known: density-mse, poisson\)"),
+        ("teacher: {taps: half}\n", r"unknown teacher.taps 'half' \(known: full, pooled\)"),
         ("device: tpu\n", r"unknown device 'tpu' \(known: auto, cpu, cuda\)"),
         ("autocast: int8\n", r"unknown autocast 'int8' \(known: bfloat16, off\)"),
         ("augment: {crop: 8}\n", "setting augment.crop is 8, expected 16 to 8192"),
