@@ -130,6 +130,27 @@ def evaluate(checkpoint: Path, data: Path, threads: int | None, as_json: bool) -
         click.echo("\n".join(score_lines(scores)))
 
 
+@main.command("import")
+@click.argument("file", type=DataPath)
+@click.option("--architecture", required=True, help="The network that the file holds: bl, csrnet, sanet, ...")
+@click.option("--n", default=1, show_default=True, help="Every layer keeps 1/n of its channels.")
+@click.option("--batch-norm", is_flag=True, help="The network has batch normalisation.")
+@click.option("--colour", type=click.Choice(["auto", "rgb", "bgr"]), default="auto", help="Order of colours it takes.")
+@click.option("--out", type=DataPath, required=True, help="The checkpoint's folder.")
+@json_option
+@friendly
+def import_(file: Path, architecture: str, n: int, batch_norm: bool, colour: str, out: Path, as_json: bool) -> None:
+    """Convert FILE, a state dict that torch.save wrote, into a checkpoint; code in a pickle is never run."""
+    from distiller.importing import import_checkpoint
+    from distiller.networks import Architecture
+
+    about = import_checkpoint(file, Architecture(architecture, n, batch_norm), out, colour=colour)
+    if as_json:
+        print_json({"checkpoint": str(out), **about})
+    else:
+        click.echo(f"{out}: {about['tensors']} tensors {about['matched']}, colours {about['colour']}")
+
+
 def use_threads(threads: int | None) -> None:
     """Give PyTorch the threads, keep OpenCV, which runs in loader threads, to one each, and keep freed memory."""
     import cv2
