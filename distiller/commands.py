@@ -11,6 +11,7 @@ import click
 import yaml
 
 from sdk.commands.common import friendly, json_option, print_json
+from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--recipe", required=True, metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
-@click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
+@click.option("--recipe", metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
+@click.option(
+    "--data", type=DataPath, required=True, help="The folder of the recipe's labelled sets, or a CSV of points."
+)
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
 @click.option("--start", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Start from these weights.")
 @click.option("--teacher", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Learn from this network, too.")
@@ -50,7 +53,7 @@ def main() -> None:
 @run_options
 @friendly
 def train(
-    recipe: str,
+    recipe: str | None,
     data: Path,
     weights: Path | None,
     start: Path | None,
@@ -61,13 +64,17 @@ def train(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train a network; the same command goes on with a run of the same config that was interrupted."""
-    from distiller.config import read_config
+    """Train a network; the same command goes on with a run of the same config that was interrupted.
+
+    With a CSV of points (photo,x,y) as --data one photo in five is held out; without --recipe the packaged student is
+    trained further on it.
+    """
     from distiller.folder import RunFolder
     from distiller.run import Places, train
 
-    config, folder = read_config(recipe, settings), RunFolder(out)
-    places = Places(_existing(data), weights, start, teacher)
+    config, folder = chosen_config(recipe, settings, data), RunFolder(out)
+    start = DEFAULT_PACKAGE if recipe is None and start is None else start
+    places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
     if dry_run:
         show_plan(config, places, None, as_json=as_json)
@@ -149,6 +156,49 @@ def import_(file: Path, architecture: str, n: int, batch_norm: bool, colour: str
         print_json({"checkpoint": str(out), **about})
     else:
         click.echo(f"{out}: {about['tensors']} tensors {about['matched']}, colours {about['colour']}")
+
+
+@main.command()
+@click.argument("package", type=DataPath)
+@click.option("--data", type=DataPath, required=True, help="A CSV (photo,x,y) or JSON of at least 5 labelled frames.")
+@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
+@click.option("--steps", type=click.IntRange(min=1), default=200, show_default=True, help="Steps of each training.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
+@json_option
+@friendly
+def finetune(
+    package: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+) -> None:
+    """Teach PACKAGE ("default" for the shipped one) one camera from a few labelled frames.
+
+    Says how well it counts frames that it did not learn from, before and after: each frame is left out once.
+    """
+    from distiller.finetune import finetune, finetune_config, report_lines
+    from distiller.folder import RunFolder
+    from distiller.packaged import load_start
+
+    package = DEFAULT_PACKAGE if package == Path("default") else package
+    use_threads(threads)
+    config = finetune_config(load_start(package), _existing(data), steps, settings)
+    report = finetune(package, config, data, RunFolder(out), sys.stderr)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(report_lines(report)))
+
+
+def chosen_config(recipe: str | None, settings: tuple[str, ...], data: Path) -> TrainConfig:
+    """The recipe's config, on the sets in a folder or on the photos of a file of points."""
+    from distiller.config import read_config
+    from distiller.own import RECIPE, own_config
+
+    if _existing(data).is_file():
+        return own_config(recipe or RECIPE, settings, data)
+    if recipe is None:
+        hint = "give --recipe, or a CSV of points as --data"
+        raise ConfigError(f"no recipe is given for the sets in {data}", hint=hint)
+    return read_config(recipe, settings)
 
 
 def use_threads(threads: int | None) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,12 @@ class PhotoCache:
         return photo
 
 
+@lru_cache(SCENES)
+def drawn_scene(seed: int) -> NDArray[np.uint8]:
+    """A scene without people, (h, w, 3) uint8 BGR; drawn once, however many streams show it."""
+    return draw_empty(seed, width=SCENE_WIDTH, height=SCENE_HEIGHT).photo
+
+
 class CropStream:
     """The crops of each step: sets are drawn by weight, photos uniformly, `config.empty` of the crops show nobody."""
 
@@ -100,7 +107,6 @@ class CropStream:
         self.weights = weights / weights.sum()
         self.config = config
         self.cache = PhotoCache(config.cache_gb * 1e9)
-        self._scenes: dict[int, NDArray[np.uint8]] = {}
 
     def batch(self, step: int, size: int) -> list[Crop]:
         """The crops of one step, of all processes together."""
@@ -134,9 +140,7 @@ class CropStream:
         if not self.config.empty_scenes or rng.random() >= self.config.empty_scenes:
             return empty_crop(self.config.augment.crop, rng)
         seed = int(rng.integers(SCENES))
-        if seed not in self._scenes:
-            self._scenes[seed] = draw_empty(seed, width=SCENE_WIDTH, height=SCENE_HEIGHT).photo
-        crop = random_crop(self._scenes[seed], np.zeros((0, 2), np.float32), self.config.augment, rng)
+        crop = random_crop(drawn_scene(seed), np.zeros((0, 2), np.float32), self.config.augment, rng)
         image = change_light(crop.image, self.config.augment, rng)
         return replace(crop, image=image, source=f"drawn scene {seed} without people")
 
