@@ -154,7 +154,32 @@ def read_config(recipe: str, settings: Iterable[str] = ()) -> TrainConfig:
     if not recipe.endswith((".yaml", ".yml")):
         check_choice("--recipe", recipe, recipe_names(), hint="or give a file that ends with .yaml")
         path = RECIPES / f"{recipe}.yaml"
-    return parse(TrainConfig, with_overrides(read_yaml(path), settings))
+    return parse(TrainConfig, with_overrides(read_recipe(path), settings))
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe's settings; one that has a `base` changes those of that shipped recipe, and null takes one out."""
+    own = read_yaml(path)
+    base = own.pop("base", None)
+    if base is None:
+        return own
+    if base not in recipe_names() or path.stem == base:
+        others = [name for name in recipe_names() if name != path.stem]
+        raise ConfigError(f"config {path} has base {base!r}", hint=f"known: {', '.join(others)}")
+    return merged(read_recipe(RECIPES / f"{base}.yaml"), own)
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the changes in their place, group by group; a change to null takes a setting out."""
+    result = dict(settings)
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
+        elif value is None:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    return result
 
 
 def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:

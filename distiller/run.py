@@ -16,7 +16,9 @@ from distiller.augment import Crop
 from distiller.config import TrainConfig
 from distiller.data import CropStream, LabelledSet, prefetch, read_sets
 from distiller.device import usable_cores
+from distiller.events import EventLog
 from distiller.folder import BEFORE_DECAY, LAST, RunFolder
+from distiller.networks import count_macs, count_parameters
 from distiller.packaged import load_start
 from distiller.parallel import process_group, ranks_of_environment
 from distiller.pretrained import check_encoder
@@ -25,6 +27,7 @@ from distiller.schedule import learning_rate
 from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
 from distiller.validation import Scores, validate_sets
+from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.timing import Stopwatch
 
@@ -67,6 +70,7 @@ class Run:
     sets: Sequence[LabelledSet]
     progress: ProgressLine
     scores: dict[str, Scores]  # of the newest validation
+    events: EventLog | None  # of the process that leads
     watch: Stopwatch = field(default_factory=Stopwatch)
     losses: list[float] = field(default_factory=list)  # since the newest line of the log
     parts: list[dict[str, float]] = field(default_factory=list)  # of these losses
@@ -97,12 +101,16 @@ def train_from(
             folder.forget_after(trainer.step)
         progress = ProgressLine(stream if ranks.leads else io.StringIO(), trainer.step, config.steps)
         scores = saved.facts.get("metrics", {}) if saved is not None else {}
-        run = Run(trainer, folder, sets, progress, scores)
+        events = EventLog(folder.path / "tensorboard", trainer.step) if ranks.leads else None
+        run = Run(trainer, folder, sets, progress, scores, events)
         progress.note(f"{trainer.architecture} on {trainer.device}, from step {trainer.step} to {config.steps}")
         steps = range(trainer.step, config.steps)
         with closing(prefetch(crops, steps, threads=max(1, min(8, usable_cores() // 2)))) as batches:
             for batch in batches:
                 _take_step(run, trainer.train_step(batch))
+        if run.events is not None:
+            run.events.close()
+            folder.sum_up(card_facts(run))
     return {"step": trainer.step, "validation": run.scores, "checkpoint": str(folder.path / LAST)}
 
 
@@ -154,15 +162,36 @@ def _log(run: Run) -> None:
     }
     if run.trainer.teacher is not None:
         record["parts"] = {name: float(np.mean([parts[name] for parts in run.parts])) for name in run.trainer.parts}
-    run.folder.log(record)
+    _record(run, record)
     run.losses, run.parts = [], []
 
 
 def _validate(run: Run) -> None:
     run.scores = validate_sets(run.trainer.average, run.sets, run.trainer.config.autocast)
-    run.folder.log({"step": run.trainer.step, "validation": run.scores})
+    _record(run, {"step": run.trainer.step, "validation": run.scores})
+    run.folder.sum_up(card_facts(run))
     if run.scores:
         run.progress.note(f"step {run.trainer.step}: {describe(run.scores)}")
+
+
+def _record(run: Run, record: dict[str, Any]) -> None:
+    run.folder.log(record)
+    if run.events is not None:
+        run.events.add(record)
+
+
+def card_facts(run: Run) -> dict[str, Any]:
+    """What a model card says of the run."""
+    trainer = run.trainer
+    return {
+        "network": to_plain(trainer.architecture),
+        "parameters": count_parameters(trainer.network),
+        "macs_576x864": count_macs(trainer.network, 576, 864),
+        "teacher": None if trainer.teacher is None else trainer.teacher.facts,
+        "step": trainer.step,
+        "photos": {one.name: {"training": len(one.training), "held_out": len(one.validation)} for one in run.sets},
+        "validation": run.scores,
+    }
 
 
 def describe(scores: dict[str, Scores]) -> str:

@@ -105,6 +105,23 @@ def test_an_unknown_recipe_is_refused_with_the_shipped_ones() -> None:
         read_config("bl-third")
 
 
+def test_a_recipe_changes_its_bases_settings(tmp_path: Path) -> None:
+    text = "base: bl-quarter\nsteps: 5\nsets: {beijing-brt: null}\naugment: {crop: 64}\n"
+    base, config = read_config("bl-quarter"), read_config(recipe(tmp_path, text))
+
+    assert (config.steps, config.augment.crop, config.augment.smallest) == (5, 64, base.augment.smallest)
+    assert config.sets.keys() == base.sets.keys() - {"beijing-brt"}
+    with pytest.raises(ConfigError, match=r"has base 'bl' .known: .*bl-quarter"):
+        read_config(recipe(tmp_path, "base: bl\n"))
+
+
+def test_the_transfer_recipes_train_the_published_students() -> None:
+    for name, architecture in (("bl-quarter-skt", "bl"), ("csrnet-quarter-skt", "csrnet")):
+        config = read_config(name)
+        assert (config.architecture, config.n) == (architecture, 4)
+        assert min(config.teacher.soft, config.teacher.intra, config.teacher.inter) > 0
+
+
 def test_configs_that_differ_are_told_apart_by_their_settings() -> None:
     config = read_config("bl-quarter", ["steps=10"])
 
