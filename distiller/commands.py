@@ -188,6 +188,36 @@ def finetune(
         click.echo("\n".join(report_lines(report)))
 
 
+@main.command()
+@click.argument("checkpoint", type=DataPath)
+@click.option("--data", type=DataPath, required=True, help="The checkpoint's labelled sets, or a CSV of points.")
+@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
+@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
+@json_option
+@friendly
+def qat(
+    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+) -> None:
+    """Train CHECKPOINT a little further, rounded as INT8 engines round it, so that it loses less by that."""
+    from distiller.checkpoint import load
+    from distiller.folder import RunFolder
+    from distiller.qat import fine_tune_quantised, qat_config, report_lines
+    from distiller.run import Places
+
+    use_threads(threads)
+    points = data if _existing(data).is_file() else None
+    saved = load(checkpoint)
+    config = qat_config(saved, points, steps, settings)
+    places = Places(data.parent if points else data)
+    report = fine_tune_quantised(saved, config, places, RunFolder(out), sys.stderr)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(report_lines(report)))
+
+
 def chosen_config(recipe: str | None, settings: tuple[str, ...], data: Path) -> TrainConfig:
     """The recipe's config, on the sets in a folder or on the photos of a file of points."""
     from distiller.config import read_config

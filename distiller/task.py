@@ -13,6 +13,7 @@ from distiller.device import autocast
 from distiller.losses import poisson_squares
 from distiller.networks import CountingNetwork
 from distiller.objectives import batch_loss
+from distiller.quantised import Quantised
 from distiller.taps import Tapped, run_tapped, tap_channels, tap_names
 from distiller.teacher import Teacher
 from distiller.transfer import inter_layer, intra_layer, pool_to, soft_target
@@ -40,10 +41,10 @@ def make_adapters(network: CountingNetwork, teacher: Teacher | None) -> nn.Modul
 class Task(nn.Module):
     """A student, and the adapters that it has while it is trained."""
 
-    def __init__(self, config: TrainConfig, network: CountingNetwork, adapters: nn.ModuleList) -> None:
+    def __init__(self, config: TrainConfig, network: CountingNetwork | Quantised, adapters: nn.ModuleList) -> None:
         super().__init__()
         self.config = config
-        self.network = network
+        self.network: CountingNetwork | Quantised = network
         self.adapters = adapters
 
     def forward(self, image: Tensor, crops: Sequence[Crop], taught: Tapped | None) -> Tensor:
