@@ -23,7 +23,7 @@ from distiller.folder import RunFolder
 from distiller.networks import CountingNetwork
 from distiller.packaged import load_start
 from distiller.progress import ProgressLine
-from distiller.run import STATISTICS_BATCHES, Places, train
+from distiller.run import Places, statistics_batches, train
 from distiller.schedule import learning_rate
 from distiller.trainer import Trainer
 from distiller.validation import count_photo
@@ -113,7 +113,7 @@ def train_fold(
     """The averaged network after the config's steps on some of the frames."""
     crops = CropStream([LabelledSet(SET, 1.0, samples, [])], config)
     trainer = Trainer(config)
-    trainer.start_from(start, (crops.batch(step, config.batch) for step in range(STATISTICS_BATCHES)))
+    trainer.start_from(start, statistics_batches(crops))
     progress = ProgressLine(stream, 0, config.steps)
     with closing(prefetch(crops, range(config.steps))) as batches:
         for batch in batches:

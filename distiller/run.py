@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,15 +120,17 @@ def _give_weights(trainer: Trainer, saved: store.Checkpoint | None, crops: CropS
     if saved is not None:
         trainer.resume(saved)
     elif places.start is not None:
-        batches = (_scenes(crops.batch(step, config.batch)) for step in range(STATISTICS_BATCHES))
-        trainer.start_from(load_start(places.start), batches)
+        trainer.start_from(load_start(places.start), statistics_batches(crops))
     else:
         trainer.start(crops.batch(0, FIRST_CROPS), places.encoder(config))
 
 
-def _scenes(crops: list[Crop]) -> list[Crop]:
-    """The crops that show a scene: patterns' statistics are unlike any photo's."""
-    return [crop for crop in crops if not crop.pattern]
+def statistics_batches(crops: CropStream) -> Iterator[list[Crop]]:
+    """Crops that show a scene, on which statistics are measured: patterns' are unlike any photo's."""
+    for step in range(STATISTICS_BATCHES):
+        scenes = [crop for crop in crops.batch(step, crops.config.batch) if not crop.pattern]
+        if scenes:
+            yield scenes
 
 
 def _take_step(run: Run, loss: float) -> None:
