@@ -11,6 +11,7 @@ import click
 import yaml
 
 from sdk.commands.common import friendly, json_option, print_json
+from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,30 +42,39 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--recipe", required=True, metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
-@click.option("--data", type=DataPath, required=True, help="The folder that holds the recipe's labelled sets.")
+@click.option("--recipe", metavar="NAME|FILE", help="A shipped recipe's name, or a YAML file.")
+@click.option(
+    "--data", type=DataPath, required=True, help="The folder of the recipe's labelled sets, or a CSV of points."
+)
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
 @click.option("--start", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Start from these weights.")
+@click.option("--teacher", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Learn from this network, too.")
 @click.option("--out", type=DataPath, required=True, help="The run's folder.")
 @run_options
 @friendly
 def train(
-    recipe: str,
+    recipe: str | None,
     data: Path,
     weights: Path | None,
     start: Path | None,
+    teacher: Path | None,
     out: Path,
     settings: tuple[str, ...],
     threads: int | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train a network; the same command goes on with a run of the same config that was interrupted."""
-    from distiller.config import read_config
+    """Train a network; the same command goes on with a run of the same config that was interrupted.
+
+    With a CSV of points (photo,x,y) as --data one photo in five is held out; without --recipe the packaged student is
+    trained further on it.
+    """
     from distiller.folder import RunFolder
     from distiller.run import Places, train
 
-    config, places, folder = read_config(recipe, settings), Places(_existing(data), weights, start), RunFolder(out)
+    config, folder = chosen_config(recipe, settings, data), RunFolder(out)
+    start = DEFAULT_PACKAGE if recipe is None and start is None else start
+    places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
     if dry_run:
         show_plan(config, places, None, as_json=as_json)
@@ -127,6 +137,100 @@ def evaluate(checkpoint: Path, data: Path, threads: int | None, as_json: bool) -
         click.echo("\n".join(score_lines(scores)))
 
 
+@main.command("import")
+@click.argument("file", type=DataPath)
+@click.option("--architecture", required=True, help="The network that the file holds: bl, csrnet, sanet, ...")
+@click.option("--n", default=1, show_default=True, help="Every layer keeps 1/n of its channels.")
+@click.option("--batch-norm", is_flag=True, help="The network has batch normalisation.")
+@click.option("--colour", type=click.Choice(["auto", "rgb", "bgr"]), default="auto", help="Order of colours it takes.")
+@click.option("--out", type=DataPath, required=True, help="The checkpoint's folder.")
+@json_option
+@friendly
+def import_(file: Path, architecture: str, n: int, batch_norm: bool, colour: str, out: Path, as_json: bool) -> None:
+    """Convert FILE, a state dict that torch.save wrote, into a checkpoint; code in a pickle is never run."""
+    from distiller.importing import import_checkpoint
+    from distiller.networks import Architecture
+
+    about = import_checkpoint(file, Architecture(architecture, n, batch_norm), out, colour=colour)
+    if as_json:
+        print_json({"checkpoint": str(out), **about})
+    else:
+        click.echo(f"{out}: {about['tensors']} tensors {about['matched']}, colours {about['colour']}")
+
+
+@main.command()
+@click.argument("package", type=DataPath)
+@click.option("--data", type=DataPath, required=True, help="A CSV (photo,x,y) or JSON of at least 5 labelled frames.")
+@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
+@click.option("--steps", type=click.IntRange(min=1), default=200, show_default=True, help="Steps of each training.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
+@json_option
+@friendly
+def finetune(
+    package: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+) -> None:
+    """Teach PACKAGE ("default" for the shipped one) one camera from a few labelled frames.
+
+    Says how well it counts frames that it did not learn from, before and after: each frame is left out once.
+    """
+    from distiller.finetune import finetune, finetune_config, report_lines
+    from distiller.folder import RunFolder
+    from distiller.packaged import load_start
+
+    package = DEFAULT_PACKAGE if package == Path("default") else package
+    use_threads(threads)
+    config = finetune_config(load_start(package), _existing(data), steps, settings)
+    report = finetune(package, config, data, RunFolder(out), sys.stderr)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(report_lines(report)))
+
+
+@main.command()
+@click.argument("checkpoint", type=DataPath)
+@click.option("--data", type=DataPath, required=True, help="The checkpoint's labelled sets, or a CSV of points.")
+@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
+@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
+@json_option
+@friendly
+def qat(
+    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+) -> None:
+    """Train CHECKPOINT a little further, rounded as INT8 engines round it, so that it loses less by that."""
+    from distiller.checkpoint import load
+    from distiller.folder import RunFolder
+    from distiller.qat import fine_tune_quantised, qat_config, report_lines
+    from distiller.run import Places
+
+    use_threads(threads)
+    points = data if _existing(data).is_file() else None
+    saved = load(checkpoint)
+    config = qat_config(saved, points, steps, settings)
+    places = Places(data.parent if points else data)
+    report = fine_tune_quantised(saved, config, places, RunFolder(out), sys.stderr)
+    if as_json:
+        print_json(report)
+    else:
+        click.echo("\n".join(report_lines(report)))
+
+
+def chosen_config(recipe: str | None, settings: tuple[str, ...], data: Path) -> TrainConfig:
+    """The recipe's config, on the sets in a folder or on the photos of a file of points."""
+    from distiller.config import read_config
+    from distiller.own import RECIPE, own_config
+
+    if _existing(data).is_file():
+        return own_config(recipe or RECIPE, settings, data)
+    if recipe is None:
+        hint = "give --recipe, or a CSV of points as --data"
+        raise ConfigError(f"no recipe is given for the sets in {data}", hint=hint)
+    return read_config(recipe, settings)
+
+
 def use_threads(threads: int | None) -> None:
     """Give PyTorch the threads, keep OpenCV, which runs in loader threads, to one each, and keep freed memory."""
     import cv2
@@ -147,8 +251,8 @@ def known_places(written: dict[str, str], data: Path | None) -> Places:
 
     if data is None and "data" not in written:
         raise ConfigError("the run's folder does not say where its data lies", hint="give --data DIR")
-    weights, start = (Path(written[name]) if name in written else None for name in ("weights", "start"))
-    return Places(_existing(data or Path(written["data"])), weights, start)
+    weights, start, teacher = (Path(written[k]) if k in written else None for k in ("weights", "start", "teacher"))
+    return Places(_existing(data or Path(written["data"])), weights, start, teacher)
 
 
 def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, as_json: bool) -> None:
@@ -164,8 +268,12 @@ def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, 
 
 
 def show_result(result: dict[str, Any], *, as_json: bool) -> None:
-    """Print where the run stands."""
+    """Print where the run stands; of several processes the first one does."""
     from distiller.evaluation import score_lines
+    from distiller.parallel import ranks_of_environment
+
+    if not ranks_of_environment().leads:
+        return
 
     if as_json:
         print_json(result)

@@ -19,6 +19,7 @@ from distiller.targets import Spread
 from sdk.config import parse, read_yaml, to_plain, with_overrides
 from sdk.errors import ConfigError
 
+SCHEDULES = ("linear", "cosine")
 RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -38,6 +39,35 @@ class SetConfig:
 
 
 @dataclass(frozen=True)
+class TeacherConfig:
+    """What the student learns from a teacher beside the labels: weights, 0 for nothing. See distiller.transfer."""
+
+    soft: float = 0.0  # of the teacher's density as a target
+    soft_loss: str = "density-mse"  # or poisson: see poisson_squares
+    intra: float = 0.0  # of Intra-Layer Pattern Transfer
+    inter: float = 0.0  # of Inter-Layer Relation Transfer
+    taps: str = "full"  # full: each at its own resolution; pooled: all pooled to the smallest before they are adapted
+    autocast: str = "bfloat16"  # number format of the teacher's convolutions, or off
+
+    def __post_init__(self) -> None:
+        weights = {"soft": self.soft, "intra": self.intra, "inter": self.inter}
+        check_limits("teacher.", weights, dict.fromkeys(weights, (0.0, 1e9)))
+        check_choice("teacher.soft_loss", self.soft_loss, ("density-mse", "poisson"))
+        check_choice("teacher.taps", self.taps, ("full", "pooled"))
+        check_choice("teacher.autocast", self.autocast, AUTOCAST)
+
+    @property
+    def tapped(self) -> bool:
+        """Whether the student learns from features."""
+        return self.intra > 0 or self.inter > 0
+
+    @property
+    def used(self) -> bool:
+        """Whether the student learns anything from a teacher."""
+        return self.tapped or self.soft > 0
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A training run, whole."""
 
@@ -45,17 +75,21 @@ class TrainConfig:
     n: int  # every layer keeps 1/n of its channels
     sets: dict[str, SetConfig]
     batch_norm: bool = True
-    encoder: str = ""  # quarter-width VGG-19 encoder to start from, relative to the weights folder
+    encoder: str = ""  # ImageNet weights to start from, relative to the weights folder
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     augment: Augment = field(default_factory=Augment)
     empty: float = 0.05  # part of the crops that show nobody
     empty_scenes: float = 0.0  # part of those that are cut from drawn scenes; the others are plain patterns
     objective: str = "bayesian"  # what the density is trained against: see distiller.objectives
     balance: float = 0.0  # 0 to 1: how far sparse crops are raised to the weight of dense ones; see crop_weight
     seed: int = 1
-    batch: int = 6  # crops a step
+    batch: int = 6  # crops a step, over all processes
+    accumulate: int = 1  # parts in which a process takes its crops of a step, to need less memory
+    shards: int = 0  # parts of a step's crops that are drawn apart, for as many processes; 0: as many as there are
     steps: int = 14000
     warmup: int = 300  # steps over which the learning rate rises
-    decay: int = 4000  # steps at the end over which it falls to zero
+    schedule: str = "linear"  # or cosine: how the learning rate falls; see learning_rate
+    decay: int = 4000  # linear: steps at the end over which it falls to zero
     lr: float = 1e-3
     last_lr: float = 1.0  # of lr, the part for the last convolution: its weights are small, people per cell
     keep_scale: bool = False  # without normalisation: let steps turn filters, not lengthen them; see kept_scale
@@ -74,9 +108,13 @@ class TrainConfig:
     def __post_init__(self) -> None:
         check_choice("architecture", self.architecture, ARCHITECTURES)
         check_choice("objective", self.objective, OBJECTIVES)
+        check_choice("schedule", self.schedule, SCHEDULES)
         check_choice("device", self.device, DEVICES)
         check_choice("autocast", self.autocast, AUTOCAST)
         check_limits("", {name: getattr(self, name) for name in LIMITS}, LIMITS)
+        for name in ("accumulate", "shards"):
+            if self.batch % max(1, getattr(self, name)):
+                raise ConfigError(f"setting {name} is {getattr(self, name)}, expected a divisor of batch, {self.batch}")
         if not self.sets:
             raise ConfigError("setting sets is empty", hint="name at least one labelled set")
 
@@ -88,6 +126,8 @@ LIMITS: Mapping[str, tuple[float, float]] = {
     "balance": (0, 1),
     "seed": (0, 2**63 - 1),
     "batch": (1, 65536),
+    "accumulate": (1, 65536),
+    "shards": (0, 65536),
     "steps": (1, 1e9),
     "warmup": (0, 1e9),
     "decay": (0, 1e9),
@@ -115,7 +155,32 @@ def read_config(recipe: str, settings: Iterable[str] = ()) -> TrainConfig:
     if not recipe.endswith((".yaml", ".yml")):
         check_choice("--recipe", recipe, recipe_names(), hint="or give a file that ends with .yaml")
         path = RECIPES / f"{recipe}.yaml"
-    return parse(TrainConfig, with_overrides(read_yaml(path), settings))
+    return parse(TrainConfig, with_overrides(read_recipe(path), settings))
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """A recipe's settings; one that has a `base` changes those of that shipped recipe, and null takes one out."""
+    own = read_yaml(path)
+    base = own.pop("base", None)
+    if base is None:
+        return own
+    if base not in recipe_names() or path.stem == base:
+        others = [name for name in recipe_names() if name != path.stem]
+        raise ConfigError(f"config {path} has base {base!r}", hint=f"known: {', '.join(others)}")
+    return merged(read_recipe(RECIPES / f"{base}.yaml"), own)
+
+
+def merged(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with the changes in their place, group by group; a change to null takes a setting out."""
+    result = dict(settings)
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(result.get(key), Mapping):
+            result[key] = merged(result[key], value)
+        elif value is None:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    return result
 
 
 def with_settings(config: TrainConfig, settings: Iterable[str]) -> TrainConfig:

@@ -1,7 +1,8 @@
 """Which photos training crops come from, and in which order.
 
 The crops of a step are a function of the seed and the step's number alone, so that a resumed run sees what an unbroken
-one would have seen, whatever the number of loader threads.
+one would have seen, whatever the number of loader threads, and of processes where the config says into how many shards
+a step's crops are parted.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from distiller.augment import Crop, change_light, empty_crop, random_crop
 from distiller.config import TrainConfig
+from distiller.parallel import Ranks
 from sdk.datasets import Sample, read_dataset
 from sdk.errors import ConfigError, InputError
 from sdk.frame import decode_bytes, read_bytes
@@ -88,21 +91,42 @@ class PhotoCache:
         return photo
 
 
+@lru_cache(SCENES)
+def drawn_scene(seed: int) -> NDArray[np.uint8]:
+    """A scene without people, (h, w, 3) uint8 BGR; drawn once, however many streams show it."""
+    return draw_empty(seed, width=SCENE_WIDTH, height=SCENE_HEIGHT).photo
+
+
 class CropStream:
     """The crops of each step: sets are drawn by weight, photos uniformly, `config.empty` of the crops show nobody."""
 
-    def __init__(self, sets: Sequence[LabelledSet], config: TrainConfig) -> None:
+    def __init__(self, sets: Sequence[LabelledSet], config: TrainConfig, ranks: Ranks | None = None) -> None:
+        self.ranks = ranks or Ranks()
         self.sets = list(sets)
         weights = np.array([one.weight for one in sets])
         self.weights = weights / weights.sum()
         self.config = config
         self.cache = PhotoCache(config.cache_gb * 1e9)
-        self._scenes: dict[int, NDArray[np.uint8]] = {}
 
     def batch(self, step: int, size: int) -> list[Crop]:
-        """The crops of one step."""
-        rng = np.random.default_rng([self.config.seed, step])
-        return [self._crop(rng) for _ in range(size)]
+        """The crops of one step, of all processes together."""
+        return self._shards(step, size, range(self._parts()))
+
+    def share(self, step: int) -> list[Crop]:
+        """The crops of one step that are this process's."""
+        each = self._parts() // self.ranks.world
+        return self._shards(step, self.config.batch, range(each * self.ranks.rank, each * (self.ranks.rank + 1)))
+
+    def _parts(self) -> int:
+        return self.config.shards or self.ranks.world
+
+    def _shards(self, step: int, size: int, chosen: range) -> list[Crop]:
+        """The crops of some of a step's shards; each is drawn apart, so that no process waits for another's."""
+        shards, crops = self._parts(), []
+        for shard in chosen:
+            rng = np.random.default_rng([self.config.seed, step, *([shard] if shards > 1 else [])])
+            crops += [self._crop(rng) for _ in range(size // shards)]
+        return crops
 
     def _crop(self, rng: np.random.Generator) -> Crop:
         if rng.random() < self.config.empty:
@@ -116,9 +140,7 @@ class CropStream:
         if not self.config.empty_scenes or rng.random() >= self.config.empty_scenes:
             return empty_crop(self.config.augment.crop, rng)
         seed = int(rng.integers(SCENES))
-        if seed not in self._scenes:
-            self._scenes[seed] = draw_empty(seed, width=SCENE_WIDTH, height=SCENE_HEIGHT).photo
-        crop = random_crop(self._scenes[seed], np.zeros((0, 2), np.float32), self.config.augment, rng)
+        crop = random_crop(drawn_scene(seed), np.zeros((0, 2), np.float32), self.config.augment, rng)
         image = change_light(crop.image, self.config.augment, rng)
         return replace(crop, image=image, source=f"drawn scene {seed} without people")
 
@@ -126,12 +148,12 @@ class CropStream:
 def prefetch(
     stream: CropStream, steps: range, *, ahead: int = 4, threads: int = 1
 ) -> Generator[list[Crop], None, None]:
-    """The batches of the given steps in order, prepared by threads that stay at most `ahead` steps in front."""
+    """A process's crops of the given steps in order, prepared by threads that stay at most `ahead` steps in front."""
     with ThreadPoolExecutor(threads, "crops") as pool:
         waiting: deque[Future[list[Crop]]] = deque()
         try:
             for step in steps:
-                waiting.append(pool.submit(stream.batch, step, stream.config.batch))
+                waiting.append(pool.submit(stream.share, step))
                 if len(waiting) > ahead:
                     yield waiting.popleft().result()
             while waiting:

@@ -14,13 +14,16 @@ DEVICES = ("auto", "cpu", "cuda")
 AUTOCAST = {"bfloat16": torch.bfloat16, "off": None}
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of that name; `auto` is a CUDA GPU where PyTorch finds one, else the CPU."""
+def choose_device(name: str, number: int = 0) -> torch.device:
+    """The device of that name, of several GPUs that of the number; `auto` is a GPU where there is one, else the CPU."""
     found = torch.cuda.is_available()
     if name == "cuda" and not found:
         hint = "use device=cpu, or device=auto"
         raise BackendError("device cuda was asked for, and PyTorch finds no CUDA GPU", hint=hint)
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and found) else "cpu")
+    if not found or name == "cpu":
+        return torch.device("cpu")
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
 
 
 def autocast(device: torch.device, setting: str) -> AbstractContextManager[object]:

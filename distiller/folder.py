@@ -1,4 +1,8 @@
-"""A run's folder: `config.yaml`, `environment.json`, `metrics.jsonl`, and the checkpoints `last` and `before-decay`."""
+"""A run's folder: settings, numbers, pictures and checkpoints.
+
+`config.yaml`, `environment.json`, `metrics.jsonl`, `card.json`, `curves.png`, `tensorboard/` where that is installed,
+and the checkpoints `last` and `before-decay`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ import yaml
 
 from distiller import checkpoint as store
 from distiller.config import TrainConfig, differing_settings
+from distiller.curves import write_curves
 from sdk.config import parse, read_yaml, to_plain
 from sdk.errors import ConfigError
 from sdk.files import write_whole
@@ -73,6 +78,13 @@ class RunFolder:
         """Add a line to the run's metrics."""
         with self._writing(), (self.path / "metrics.jsonl").open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(record) + "\n")
+
+    def sum_up(self, card: Mapping[str, Any]) -> None:
+        """Write the model card's facts and the curves as they are now."""
+        with self._writing():
+            write_whole(self.path / "card.json", (json.dumps(card, indent=2) + "\n").encode())
+            if (self.path / "metrics.jsonl").exists():
+                write_curves(self.path / "metrics.jsonl", self.path / "curves.png")
 
     def forget_after(self, step: int) -> None:
         """Drop the metrics of steps that a resumed run will take again, and a line that was cut off."""

@@ -1,134 +1,48 @@
-"""Counting networks from one definition, with width as an argument.
+"""The counting networks by name, with width as an argument.
 
 A network takes photos as cameras give them and returns people per cell; colour order, scaling and normalisation are
-part of it, so training, export and devices share one preprocessing.
-
-* CSRNet (Li et al., CVPR 2018, arXiv 1802.10062): VGG-16 up to conv4_3, then six convolutions of dilation 2.
-* BL (Ma et al., ICCV 2019, arXiv 1908.03684): VGG-19 up to conv5_4, doubled in size, then a regression head.
-* Their 1/n students (Liu et al., ACM MM 2020, arXiv 2003.10120): every layer keeps 1/n of its channels.
+part of it, so training, export and devices share one preprocessing. Their 1/n students keep 1/n of each layer's
+channels (Liu et al., ACM MM 2020, arXiv 2003.10120).
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from distiller.counting import STRIDE, CountingNetwork
+from distiller.densenet import densenet169
+from distiller.layers import Affine, ConvNorm, ConvReLU, NormReLU
 from distiller.limits import check_choice, check_limits
+from distiller.resnet import resnet50
+from distiller.sanet import sanet
+from distiller.vgg import bl, csrnet
 
-IMAGENET_MEAN_RGB = (0.485, 0.456, 0.406)  # of pixels scaled to 0..1
-IMAGENET_STD_RGB = (0.229, 0.224, 0.225)
-STRIDE = 8  # pixels a density cell covers, each way
+__all__ = [
+    "ARCHITECTURES",
+    "STRIDE",
+    "Architecture",
+    "CountingNetwork",
+    "build",
+    "convolutions",
+    "count_macs",
+    "count_parameters",
+    "fused",
+]
 
-POOL = "pool"
-VGG16_TO_CONV4_3 = (64, 64, POOL, 128, 128, POOL, 256, 256, 256, POOL, 512, 512, 512)
-VGG19_TO_CONV5_4 = (
-    *(64, 64, POOL, 128, 128, POOL, 256, 256, 256, 256, POOL),
-    *(512, 512, 512, 512, POOL, 512, 512, 512, 512),
-)
+Convolution = nn.Conv2d | nn.ConvTranspose2d
 
-
-def keep(channels: int, n: int) -> int:
-    """Channels that a 1/n student keeps of a layer of its teacher: rounded, at least one."""
-    return max(1, round(channels / n))
-
-
-class Normalise(nn.Module):
-    """Photos (n, h, w, 3) uint8 BGR -> (n, 3, h, w) float32 BGR of mean 0 and deviation 1 over ImageNet."""
-
-    mean: Tensor
-    scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        mean = [255 * value for value in reversed(IMAGENET_MEAN_RGB)]
-        scale = [1 / (255 * value) for value in reversed(IMAGENET_STD_RGB)]
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("scale", torch.tensor(scale).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return (image.permute(0, 3, 1, 2).float() - self.mean) * self.scale
-
-
-class ConvReLU(nn.Module):
-    """A 3x3 convolution, batch normalisation while training if asked for, and a ReLU."""
-
-    def __init__(self, inputs: int, outputs: int, *, dilation: int = 1, batch_norm: bool = False) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=dilation, dilation=dilation)
-        self.norm = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)))
-
-
-def conv_stack(inputs: int, plan: Sequence[int | str], *, dilation: int = 1, batch_norm: bool = False) -> nn.Sequential:
-    """Convolutions of the given output channels, with a 2x2 max-pool where the plan says so."""
-    layers: list[nn.Module] = []
-    for step in plan:
-        if isinstance(step, str):
-            layers.append(nn.MaxPool2d(2, 2))
-        else:
-            layers.append(ConvReLU(inputs, step, dilation=dilation, batch_norm=batch_norm))
-            inputs = step
-    return nn.Sequential(*layers)
-
-
-def narrow(plan: Sequence[int | str], n: int) -> list[int | str]:
-    """The plan of a 1/n student."""
-    return [step if isinstance(step, str) else keep(step, n) for step in plan]
-
-
-def revivable_relu(x: Tensor) -> Tensor:
-    """A ReLU that passes a tenth of the gradient below zero, so that cells which answer nobody can learn to count."""
-    below = 0.1 * x.clamp(max=0)
-    return F.relu(x) + below - below.detach()
-
-
-class CountingNetwork(nn.Module):
-    """Photos (n, h, w, 3) uint8 BGR -> density (n, h/8, w/8) float32, people per cell, never negative.
-
-    Sides must be multiples of `multiple` pixels.
-    """
-
-    def __init__(self, frontend: nn.Sequential, head: nn.Sequential, *, multiple: int, upsample: int) -> None:
-        super().__init__()
-        self.multiple = multiple
-        self.upsample = upsample
-        self.normalise = Normalise()
-        self.frontend = frontend
-        self.head = head
-
-    def forward(self, image: Tensor) -> Tensor:
-        x = self.frontend(self.normalise(image))
-        if self.upsample > 1:
-            x = F.interpolate(x, scale_factor=self.upsample, mode="bilinear", align_corners=False)
-        x = self.head(x)
-        return (revivable_relu(x) if self.training else F.relu(x)).squeeze(1).float()
-
-
-def csrnet(n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
-    """CSRNet, or its 1/n student. 16.26 M parameters and 205.5 GMAC at 576x864; 1/4: 1.02 M and 13.0."""
-    frontend = conv_stack(3, narrow(VGG16_TO_CONV4_3, n), batch_norm=batch_norm)
-    plan = narrow((512, 512, 512, 256, 128, 64), n)
-    head = conv_stack(keep(512, n), plan, dilation=2, batch_norm=batch_norm)
-    head.append(nn.Conv2d(keep(64, n), 1, 1))
-    return CountingNetwork(frontend, head, multiple=8, upsample=1)
-
-
-def bl(n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
-    """BL's VGG-19 network, or its 1/n student. 21.50 M parameters and 205.0 GMAC at 576x864; 1/4: 1.35 M and 13.0."""
-    frontend = conv_stack(3, narrow(VGG19_TO_CONV5_4, n), batch_norm=batch_norm)
-    head = conv_stack(keep(512, n), narrow((256, 128), n), batch_norm=batch_norm)
-    head.append(nn.Conv2d(keep(128, n), 1, 1))
-    return CountingNetwork(frontend, head, multiple=16, upsample=2)
-
-
-ARCHITECTURES: dict[str, Callable[..., CountingNetwork]] = {"csrnet": csrnet, "bl": bl}
+ARCHITECTURES: dict[str, Callable[..., CountingNetwork]] = {
+    "bl": bl,
+    "csrnet": csrnet,
+    "densenet169": densenet169,
+    "resnet50": resnet50,
+    "sanet": sanet,
+}
 
 
 @dataclass(frozen=True)
@@ -157,33 +71,41 @@ def build(architecture: str, n: int = 1, *, batch_norm: bool = False) -> Countin
 
 
 def fused(network: CountingNetwork) -> CountingNetwork:
-    """A copy in evaluation mode with every batch normalisation folded into its convolution; answers the same."""
+    """A copy in evaluation mode with every batch normalisation folded into its convolution; answers the same.
+
+    One that comes before a ReLU and no convolution is left as a factor and an offset for each channel.
+    """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
-        if isinstance(module, ConvReLU) and isinstance(module.norm, nn.BatchNorm2d):
+        if isinstance(module, (ConvReLU, ConvNorm)) and isinstance(module.norm, nn.BatchNorm2d):
             module.conv = nn.utils.fusion.fuse_conv_bn_eval(module.conv, module.norm)
             module.norm = nn.Identity()
+        elif isinstance(module, NormReLU) and isinstance(module.norm, nn.BatchNorm2d):
+            module.norm = Affine.of(module.norm)
     return network
 
 
-def convolutions(network: nn.Module) -> list[nn.Conv2d]:
+def convolutions(network: nn.Module) -> list[Convolution]:
     """The network's convolutions in the order in which they run."""
-    return [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    return [module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d))]
 
 
 def count_parameters(network: nn.Module) -> int:
-    """Weights and biases of the convolutions: what is left after fusing."""
-    return sum(p.numel() for conv in convolutions(network) for p in (conv.weight, conv.bias) if p is not None)
+    """What is left after fusing: weights and biases of convolutions, and of normalisations that stay."""
+    kept = [m for m in network.modules() if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d, nn.InstanceNorm2d, Affine))]
+    before = [m.norm for m in network.modules() if isinstance(m, NormReLU) and isinstance(m.norm, nn.BatchNorm2d)]
+    return sum(parameter.numel() for module in (*kept, *before) for parameter in module.parameters())
 
 
 def count_macs(network: CountingNetwork, height: int, width: int) -> int:
     """Multiply-accumulates of all convolutions for one photo of that size, biases not counted."""
     total = 0
 
-    def add(conv: nn.Module, _: object, output: Tensor) -> None:
+    def add(conv: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        assert isinstance(conv, nn.Conv2d)  # only convolutions carry this hook
-        total += conv.weight.numel() * output.shape[-2] * output.shape[-1]
+        assert isinstance(conv, (nn.Conv2d, nn.ConvTranspose2d))  # only convolutions carry this hook
+        places = inputs[0] if isinstance(conv, nn.ConvTranspose2d) else output
+        total += conv.weight.numel() * places.shape[-2] * places.shape[-1]
 
     meta = copy.deepcopy(network).to("meta").eval()
     hooks = [conv.register_forward_hook(add) for conv in convolutions(meta)]

@@ -12,6 +12,7 @@ from distiller.augment import Crop
 from distiller.losses import bayesian_loss, density_mse, poisson_squares
 from distiller.networks import STRIDE
 from distiller.targets import density_map
+from distiller.transport import transport_loss
 
 if TYPE_CHECKING:
     from distiller.config import TrainConfig
@@ -44,11 +45,17 @@ def poisson(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
     return poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
 
 
+def transport(density: Tensor, points: Tensor, _config: TrainConfig) -> Tensor:
+    """DM-Count's, see transport_loss; density (h, w), points (n, 2)."""
+    return transport_loss(density, points, stride=STRIDE)
+
+
 OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
     "bayesian": bayesian,
     "bayesian-count": bayesian_count,
     "density-mse": squared_error,
     "poisson": poisson,
+    "transport": transport,
 }
 
 

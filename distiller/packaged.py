@@ -12,10 +12,14 @@ from sdk.errors import ArtifactError, ConfigError
 from sdk.package import Package
 
 MASTER = "onnx-fp32"
+PICKLES = (".ckpt", ".pt", ".pth", ".tar")
 
 
 def load_start(path: Path) -> store.Checkpoint:
     """What to start a run from: a checkpoint folder, or a package that skt-export made of one."""
+    if path.suffix in PICKLES:
+        hint = f"convert it first: skt-distill import {path}"
+        raise ArtifactError(f"{path} is a pickle, which is not read as a checkpoint", hint=hint)
     return store.load(path) if (path / store.FACTS).exists() else checkpoint_of_package(path)
 
 

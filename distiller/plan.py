@@ -4,39 +4,62 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from distiller.augment import Crop
 from distiller.checkpoint import Checkpoint
 from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
 from distiller.run import Places
+from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
 from sdk.config import to_plain
+from sdk.timing import Stopwatch
 
 PAPER_SIZE = (576, 864)  # height and width at which published figures are stated
 
 
 def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = None) -> dict[str, Any]:
     """The resolved config, the network's size, the device and the photos; refuses what training would refuse."""
-    trainer = Trainer(config)
+    teacher = load_teacher(places.teacher) if places.teacher is not None else None
+    trainer = Trainer(config, teacher)
     if saved is not None:
         trainer.resume(saved)
+    first = trainer.step
     encoder = None if saved is not None else places.encoder(config)
     sets = {
         one.name: {"training": len(one.training), "held_out": len(one.validation)}
         for one in read_sets(config, places.data)
     }
     crop = config.augment.crop
+    seconds = step_seconds(trainer)
     return {
         "network": str(trainer.architecture),
         "parameters": count_parameters(trainer.network),
         "macs": count_macs(trainer.network, *PAPER_SIZE),
         "macs_a_step": config.batch * count_macs(trainer.network, crop, crop),
         "device": str(trainer.device),
-        "first_step": trainer.step,
+        "first_step": first,
+        "seconds_a_step": seconds,
+        "hours": seconds * max(0, config.steps - first) / 3600,
+        "teacher": None if trainer.teacher is None else trainer.teacher.facts,
         "encoder": None if encoder is None else encoder.name,
         "photos": sets,
         "config": to_plain(config),
     }
+
+
+def step_seconds(trainer: Trainer) -> float:
+    """Seconds of a step of this trainer, which is of no use afterwards: the second of two on grey crops."""
+    side = trainer.config.augment.crop
+    grey = Crop(np.full((side, side, 3), 128, np.uint8), np.full((1, 2), side / 2, np.float32))
+    crops = [grey] * trainer.config.batch
+    trainer.start(crops, None)
+    trainer.train_step(crops)
+    watch = Stopwatch()
+    trainer.train_step(crops)
+    return watch.seconds()
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
@@ -47,6 +70,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         f"network     {plan['network']}, {plan['parameters'] / 1e6:.3f} M parameters, {macs}",
         f"one step    {plan['macs_a_step'] / 1e9:.2f} GMAC forward, on {plan['device']}",
         f"steps       {plan['first_step']} to {plan['config']['steps']}",
+        f"time        {plan['seconds_a_step']:.2g} s a step, about {plan['hours']:.1f} hours without validation",
         f"starts from {plan['encoder'] or ('a checkpoint' if plan['first_step'] else 'random weights')}",
         "photos",
         *photos,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,29 +10,40 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from distiller.networks import IMAGENET_STD_RGB, ConvReLU, CountingNetwork
+from distiller.backbones import PIXELS, load_backbone
+from distiller.counting import CountingNetwork
+from distiller.layers import IMAGENET_STD_RGB, ConvReLU
+from distiller.networks import Architecture
 from sdk.errors import ArtifactError, ConfigError
 
 LEAST_DEVIATION = 1e-6  # of a layer's output; one that is flatter is left alone
 LEAST_DENSITY = 1e-3  # people per cell that a fresh head answers at least, so that its ReLU is alive
 
 
-def load_quarter_encoder(network: CountingNetwork, path: Path) -> int:
-    """Copy the encoder's convolutions into a quarter-width VGG front end; returns how many it had.
-
-    The encoder takes BGR, 0..255 minus the mean. Ours divides by the deviation too, so the first convolution's input
-    channels are scaled back.
-    """
+def load_encoder(network: CountingNetwork, architecture: Architecture, path: Path) -> int:
+    """Copy a file of ImageNet weights into the network's front end; returns how many layers or tensors it had."""
     weights = _read_weights(path)
+    if architecture.name in PIXELS:
+        return load_backbone(network, architecture, weights, path.name)
+    return load_vgg(network, weights, path.name)
+
+
+def load_vgg(network: CountingNetwork, weights: Mapping[str, Tensor], where: str) -> int:
+    """Copy VGG's convolutions, as far as there are any, into a front end of their width; returns how many there were.
+
+    They take BGR, 0..255 minus the mean. Ours divides by the deviation too, so the first convolution's input channels
+    are scaled back. Layers are named `conv11` or `conv1_1`.
+    """
+    weights = {key.replace("_", "", 1): value.float() for key, value in weights.items()}
     layers = [(name, layer) for name, layer in named_layers(network) if f"{name}.weight" in weights]
     if not layers:
         hint = "expected the quarter-width VGG-19 encoder"
-        raise ArtifactError(f"encoder {path.name} holds none of the network's layers, such as conv11.weight", hint=hint)
+        raise ArtifactError(f"encoder {where} holds none of the network's layers, such as conv11.weight", hint=hint)
     for name, layer in layers:
         weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
         if weight.shape != layer.conv.weight.shape:
             have, want = tuple(weight.shape), tuple(layer.conv.weight.shape)
-            raise ArtifactError(f"{path.name}: {name} has shape {have}, the network's layer has {want}")
+            raise ArtifactError(f"{where}: {name} has shape {have}, the network's layer has {want}")
         if name == "conv11":
             weight = weight * torch.tensor([255 * s for s in reversed(IMAGENET_STD_RGB)]).view(1, 3, 1, 1)
         with torch.no_grad():
@@ -74,10 +85,11 @@ def rescale(network: CountingNetwork, photos: Tensor) -> None:
 
     A ReLU passes factors through, so each convolution is divided by its output's deviation (Mishkin and Matas, ICLR
     2016, arXiv 1511.06422), and the biases that follow by the factors so far. Batch normalisations, where there are
-    any, start as the identity on these photos. photos: (n, h, w, 3) uint8 BGR.
+    any, start as the identity on these photos. Parts of several layers, such as residual blocks, are left as they are.
+    photos: (n, h, w, 3) uint8 BGR.
     """
     factor = torch.ones(())
-    x = network.normalise(photos)
+    x = network.eval().normalise(photos)
     for layer in [*network.frontend, *network.head]:
         if isinstance(layer, ConvReLU):
             conv = layer.conv
@@ -89,7 +101,6 @@ def rescale(network: CountingNetwork, photos: Tensor) -> None:
             factor = factor * deviation
             if isinstance(layer.norm, nn.BatchNorm2d):
                 start_as_identity(layer.norm, conv(x))
-            layer.eval()
         x = layer(x)
     network.train()
 
@@ -125,6 +136,6 @@ def start_head(network: CountingNetwork, people_per_cell: float) -> None:
     last = network.head[-1]
     if not isinstance(last, nn.Conv2d) or last.bias is None:
         raise TypeError(f"the head ends in {type(last).__name__}, expected a convolution with a bias")
-    density = max(people_per_cell, LEAST_DENSITY)
+    density = max(people_per_cell, LEAST_DENSITY) / network.block**2
     nn.init.normal_(last.weight, std=density / last.in_channels)
     nn.init.constant_(last.bias, density)

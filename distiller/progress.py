@@ -37,6 +37,11 @@ class ProgressLine:
         self._write(f"{self._bar(step)} {text}" if self.terminal else text, end="" if self.terminal else "\n")
         self._shown, self._losses = seconds, []
 
+    def end(self) -> None:
+        """Leave the bar where it stands."""
+        if self.terminal:
+            self.stream.write("\n")
+
     def note(self, text: str) -> None:
         """A line that stays."""
         self._write(text, end="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,12 @@ def tiny() -> TrainConfig:
         validate_every=100,
         device="cpu",
     )
+
+
+@pytest.fixture(scope="session")
+def shared_weights() -> Path:
+    """The folder of published starting weights, where this machine has it."""
+    folder = Path(os.environ.get("SKT_WEIGHTS", Path(__file__).parents[3] / "shared" / "weights"))
+    if not folder.is_dir():
+        pytest.skip("not run: no starting weights on this machine (set SKT_WEIGHTS to their folder)")
+    return folder

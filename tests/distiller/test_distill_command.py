@@ -129,6 +129,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(recipe: Path, drawn_set: Pa
     assert plan["config"]["steps"] == 2
     assert plan["macs"] > plan["parameters"] > 0
     assert "M parameters" in text
+    assert plan["hours"] == pytest.approx(2 * plan["seconds_a_step"] / 3600)
+    assert "hours without validation" in text
     assert not (tmp_path / "none").exists()
 
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from distiller.networks import CountingNetwork, build
-from distiller.pretrained import load_quarter_encoder, named_layers, rescale, start_head
+from distiller.networks import Architecture, CountingNetwork, build
+from distiller.pretrained import load_encoder, named_layers, rescale, start_head
 from sdk.errors import ArtifactError, ConfigError
 from tests.tolerances import DENSITY_ABSOLUTE
 
@@ -96,12 +96,17 @@ def test_the_published_encoder_fits_the_quarter_width_networks(architecture: str
     if not (folder / "vgg19_quarter_encoder.safetensors").is_file():
         pytest.skip("not run: no starting weights on this machine (set SKT_WEIGHTS to their folder)")
 
-    assert load_quarter_encoder(build(architecture, 4), folder / "vgg19_quarter_encoder.safetensors") == layers
+    assert (
+        load_encoder(
+            build(architecture, 4), Architecture(architecture, 4), folder / "vgg19_quarter_encoder.safetensors"
+        )
+        == layers
+    )
 
 
 def test_an_encoders_first_layer_is_brought_to_normalised_pixels(tmp_path: Path) -> None:
     source, network = build("bl", 64), build("bl", 64)
-    load_quarter_encoder(network, encoder_file(tmp_path / "encoder.safetensors", source))
+    load_encoder(network, Architecture("bl", 64), encoder_file(tmp_path / "encoder.safetensors", source))
 
     raw = photos().permute(0, 3, 1, 2) - network.normalise.mean  # 0..255 minus the mean: what the encoder takes
     with torch.no_grad():
@@ -117,7 +122,7 @@ def test_an_encoder_of_another_width_is_refused(tmp_path: Path) -> None:
     path = encoder_file(tmp_path / "encoder.safetensors", build("bl", 32))
 
     with pytest.raises(ArtifactError, match=r"conv11 has shape \(2, 3, 3, 3\), the network's layer has \(1, 3, 3, 3\)"):
-        load_quarter_encoder(build("bl", 64), path)
+        load_encoder(build("bl", 64), Architecture("bl", 64), path)
 
 
 def test_an_encoder_that_is_missing_damaged_or_another_file_is_refused(tmp_path: Path) -> None:
@@ -126,8 +131,8 @@ def test_an_encoder_that_is_missing_damaged_or_another_file_is_refused(tmp_path:
     save_file({"layer1.weight": torch.zeros(1)}, str(tmp_path / "other.safetensors"))
 
     with pytest.raises(ConfigError, match=r"no encoder .*gone\.safetensors"):
-        load_quarter_encoder(network, tmp_path / "gone.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "gone.safetensors")
     with pytest.raises(ArtifactError, match=r"encoder .*damaged\.safetensors cannot be read"):
-        load_quarter_encoder(network, tmp_path / "damaged.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "damaged.safetensors")
     with pytest.raises(ArtifactError, match=r"other\.safetensors holds none of the network's layers"):
-        load_quarter_encoder(network, tmp_path / "other.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "other.safetensors")

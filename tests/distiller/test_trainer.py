@@ -115,6 +115,15 @@ def test_the_learning_rate_rises_stays_and_falls(tiny: TrainConfig) -> None:
     )
 
 
+def test_a_cosine_falls_from_the_warm_up_to_nearly_nothing(tiny: TrainConfig) -> None:
+    config = replace(tiny, schedule="cosine", steps=24, warmup=4, lr=1.0)
+
+    assert [learning_rate(config, step) for step in (0, 1, 4, 9, 14, 19)] == pytest.approx(
+        [0.25, 0.5, 1, 0.853553, 0.5, 0.146447], rel=1e-5
+    )
+    assert 0 < learning_rate(config, 23) < 0.01
+
+
 def test_a_checkpoint_of_another_network_is_not_resumed(tiny: TrainConfig, tmp_path: Path) -> None:
     Trainer(tiny).save(tmp_path / "last", {})
 
