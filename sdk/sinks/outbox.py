@@ -13,6 +13,7 @@ from pathlib import Path
 from sdk.sinks.base import Trouble, log
 from sdk.sinks.errors import SinkError
 
+LOG_PAGES = 64  # of 4096 bytes; a longer log is worked into the file
 APPLICATION = 0x534B544F  # "SKTO", in the file's header
 TABLES = """
 CREATE TABLE IF NOT EXISTS waiting (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
@@ -101,8 +102,9 @@ class Outbox:
     def remove(self, items: Sequence[Item]) -> None:
         """Forget items that were sent."""
         with self._lock:
-            self._gone |= {item.id for item in items}
-            self._memory = deque(item for item in self._memory if item.id not in self._gone)
+            sent = {item.id for item in items}
+            self._gone |= sent - {item.id for item in self._memory}
+            self._memory = deque(item for item in self._memory if item.id not in sent)
             self._settle()
 
     def level(self) -> Level:
@@ -167,7 +169,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         _check_maker(path, tables, made_by)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        database.execute("PRAGMA journal_size_limit=1048576")
+        database.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         if not tables:
             database.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id={APPLICATION}; COMMIT;")
         database.execute("BEGIN IMMEDIATE")  # takes the lock

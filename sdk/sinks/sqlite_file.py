@@ -43,6 +43,7 @@ class SqliteFile(Sink):
             raise self._error("open", error) from error
         try:
             self._database.execute("PRAGMA journal_mode=WAL")  # whoever reads does not hold up the camera
+            self._database.execute("PRAGMA wal_autocheckpoint=64")  # pages of 4096 bytes
             self._database.executescript(TABLES)
         except sqlite3.Error as error:
             self._database.close()

@@ -182,13 +182,16 @@ def _authorization(chosen: WebhookSettings) -> dict[str, str]:
 @contextmanager
 def _at_most(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
     """Cut the connection after so long: a receiver that answers a byte a second never meets a socket's time limit."""
-    timer = threading.Timer(seconds, _cut, (connection,))
+    late = threading.Event()
+    timer = threading.Timer(seconds, lambda: (late.set(), _cut(connection)))
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+    if late.is_set():  # to http.client the cut may look like the end of the answer
+        raise TimeoutError
 
 
 def _cut(connection: http.client.HTTPConnection) -> None:

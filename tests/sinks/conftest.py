@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,3 +31,17 @@ def broker(tmp_path: Path) -> Iterator[Mosquitto]:
     mosquitto.start()
     yield mosquitto
     mosquitto.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of localhost that signs itself, and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("not run: openssl is not installed")
+    folder = tmp_path_factory.mktemp("certificate")
+    files = (folder / "localhost.pem", folder / "localhost.key")
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+               "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-out", str(files[0]), "-keyout",
+               str(files[1])]  # fmt: skip
+    subprocess.run(command, check=True, capture_output=True)
+    return files
