@@ -37,12 +37,14 @@ class Gallery:
         self._last: dict[str, tuple[Reading, bytes]] = {}
         self._news = threading.Condition()
         self.ended = False
+        self.shown = 0  # frames so far
 
     def show(self, reading: Reading) -> None:
         """Take the picture of a reading; one without a frame changes nothing."""
         if reading.result is not None:
             with self._news:
                 self._last[reading.camera] = (reading, b"")
+                self.shown += 1
                 self._news.notify_all()
 
     def cameras(self) -> list[str]:
@@ -141,7 +143,6 @@ class MjpegSink(Sink):
             message = f"sink {name} cannot listen on {address[0]}:{address[1]}: {reason}"
             raise SinkError(message, hint="name another port, as in mjpeg://:8091") from error
         self.port = self._server.server_port
-        self._sent = 0
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.2,), name=f"sink {name}", daemon=True
         )
@@ -149,10 +150,9 @@ class MjpegSink(Sink):
 
     def send(self, reading: Reading) -> None:
         self._gallery.show(reading)
-        self._sent += 1
 
     def health(self) -> tuple[Health, ...]:
-        return (Health(self._name, self._sent),)
+        return (Health(self._name, self._gallery.shown),)
 
     def close(self) -> None:
         self._gallery.end()

@@ -1,4 +1,4 @@
-"""MQTT: each reading to TOPIC/CAMERA/reading with QoS 1, retained; TOPIC/status says online or, by last will, offline."""
+"""MQTT: each reading to TOPIC/CAMERA/reading with QoS 1, retained; TOPIC/status is online or, by will, offline."""
 
 from __future__ import annotations
 

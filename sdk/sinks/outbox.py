@@ -200,6 +200,7 @@ def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
 
 def _refused(path: Path, error: Exception) -> SinkError:
     if "locked" in str(error):
-        return SinkError(f"outbox {path} is used by another process", hint="give each process an outbox of its own")
+        hint = "share one sink within a process; give each process an outbox of its own, with outbox=FILE"
+        return SinkError(f"outbox {path} is in use by another sink or process", hint=hint)
     reason = getattr(error, "strerror", None) or error
     return SinkError(f"cannot open outbox {path}: {reason}", hint="name a file you may write, or move it away")

@@ -46,6 +46,11 @@ class Gauges:
             before = self._latency_s.get(reading.camera, 0.0)
             self._latency_s[reading.camera] = before + reading.latency_ms / 1000
 
+    def taken(self) -> int:
+        """Readings so far."""
+        with self._lock:
+            return sum(self._taken.values())
+
     def collect(self) -> Iterator[Metric]:
         """Everything, as prometheus_client wants it."""
         with self._lock:
@@ -66,7 +71,6 @@ class PrometheusSink(Sink):
 
         self._name = name
         self._gauges = Gauges(stale_s)
-        self._sent = 0
         registry = CollectorRegistry()
         registry.register(self._gauges)  # it has the one method that is used
         try:
@@ -79,10 +83,9 @@ class PrometheusSink(Sink):
 
     def send(self, reading: Reading) -> None:
         self._gauges.update(reading)
-        self._sent += 1
 
     def health(self) -> tuple[Health, ...]:
-        return (Health(self._name, self._sent),)
+        return (Health(self._name, self._gauges.taken()),)
 
     def close(self) -> None:
         self._server.shutdown()

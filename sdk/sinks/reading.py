@@ -91,8 +91,8 @@ class Reading:
         return json.dumps(self.to_json(), separators=(",", ":"), allow_nan=False)
 
 
-def reading_of(result: CountResult, camera: str, time: datetime) -> Reading:
-    """The reading that one count gives; its warnings become reasons."""
+def reading_of(result: CountResult, camera: str, time: datetime, *, drops: int = 0) -> Reading:
+    """The reading that one count gives; its warnings become reasons. More is added with `dataclasses.replace`."""
     used = result.backend
     return Reading(
         camera,
@@ -101,6 +101,7 @@ def reading_of(result: CountResult, camera: str, time: datetime) -> Reading:
         reasons=result.warnings,
         backend=f"{used.engine} {used.device} {used.precision}",
         latency_ms=result.timings.total_ms,
+        drops=drops,
         result=result,
     )
 

@@ -183,7 +183,12 @@ def _authorization(chosen: WebhookSettings) -> dict[str, str]:
 def _at_most(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
     """Cut the connection after so long: a receiver that answers a byte a second never meets a socket's time limit."""
     late = threading.Event()
-    timer = threading.Timer(seconds, lambda: (late.set(), _cut(connection)))
+
+    def end() -> None:
+        late.set()
+        _cut(connection)
+
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
     try:

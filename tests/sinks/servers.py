@@ -12,14 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Answer = tuple[int, dict[str, str]]
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
     """The condition's first true answer."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -56,7 +59,7 @@ class WebServer:
     posts: list[Post] = field(default_factory=list)  # all that came
     taken: list[Post] = field(default_factory=list)  # those answered with success
 
-    def __enter__(self) -> WebServer:
+    def __enter__(self) -> Self:
         owner = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,7 +68,7 @@ class WebServer:
             def do_POST(self) -> None:
                 owner.handle(self)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
@@ -112,7 +115,9 @@ class Mosquitto:
         self.port = free_port()
         self.config = folder / "mosquitto.conf"
         self.log = folder / "mosquitto.log"
-        anonymous = "allow_anonymous true" if not any("password_file" in line for line in lines) else "allow_anonymous false"
+        anonymous = (
+            "allow_anonymous true" if not any("password_file" in line for line in lines) else "allow_anonymous false"
+        )
         listener = f"listener {self.port} 127.0.0.1\nuser root\n{anonymous}\n"
         self.config.write_text(listener + "\n".join(lines) + "\n")
         self.process: subprocess.Popen[bytes] | None = None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 512 KiB."""
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "skt-test", str(place)], capture_output=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "skt-test", str(place)], capture_output=True, check=False
+    )
     if done.returncode:
         pytest.skip("not run: this user may not mount a file system")
     yield place
@@ -36,11 +38,9 @@ def fill(disk: Path) -> Path:
     file = disk / "filler"
     with file.open("ab", buffering=0) as stream:
         for size in (4096, 1):
-            try:
+            with suppress(OSError):
                 while True:
                     stream.write(b"x" * size)
-            except OSError:
-                pass
     return file
 
 
@@ -59,7 +59,7 @@ def test_readings_wait_in_memory_while_the_disk_is_full_and_go_out_in_order(smal
             sink.send(one)
         free = sink.health()[0]
         with WebServer(port=port) as server:
-            wait_for(lambda: sink.health()[0].waiting == 0, 20)
+            wait_for(lambda: sink.health()[0].waiting == 0)
 
     assert full.waiting == 20
     assert 1 <= full.in_memory <= 10
@@ -78,7 +78,7 @@ def test_what_waits_reaches_its_receiver_though_the_disk_stays_full(small_disk: 
         for one in readings[10:]:
             sink.send(one)
         with WebServer(port=port) as server:
-            wait_for(lambda: sink.health()[0].waiting == 0, 20)
+            wait_for(lambda: sink.health()[0].waiting == 0)
             sent = sink.health()[0].sent
 
     assert server.ids() == [one.id for one in readings]
@@ -163,7 +163,7 @@ with open_sink(sys.argv[1]) as sink:
 def test_a_file_that_may_not_grow_loses_nothing(tmp_path: Path, spec: str) -> None:
     place = spec.format(tmp_path, port=free_port())
     command = [sys.executable, "-c", LIMITED, place, "30000"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env={**os.environ})
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
     in_memory, trouble, waiting, still_in_memory, sent = json.loads(done.stdout)

@@ -38,7 +38,7 @@ def test_nothing_that_was_kept_is_lost_and_ids_tell_doubles(tmp_path: Path) -> N
             first = 1 + killed_while_sending(spec, first, after)
         kept = first
         with open_sink(spec) as sink:
-            wait_for(lambda: sink.health()[0].waiting == 0, 30)
+            wait_for(lambda: sink.health()[0].waiting == 0)
 
     once = {post.id: json.loads(post.body)["count"] for post in server.taken}
     counts = list(once.values())
@@ -53,7 +53,7 @@ def test_nothing_that_was_kept_is_lost_while_the_receiver_is_away(tmp_path: Path
     kept = 1 + killed_while_sending(spec, 0, 50)
 
     with WebServer(port=port) as server, open_sink(spec) as sink:
-        wait_for(lambda: sink.health()[0].waiting == 0, 30)
+        wait_for(lambda: sink.health()[0].waiting == 0)
 
     counts = [json.loads(post.body)["count"] for post in server.taken]
     assert counts[:kept] == list(range(kept))
@@ -73,7 +73,7 @@ def table(path: Path) -> list[float]:
 @pytest.mark.parametrize(("spec", "read"), [("{}/a.jsonl", lines), ("sqlite:///{}/a.jsonl", table)])
 def test_files_are_whole_after_a_kill(tmp_path: Path, spec: str, read: Callable[[Path], list[float]]) -> None:
     place = spec.format(tmp_path)
-    kept = 1 + killed_while_sending(place, 0, 30)
+    kept = 1 + killed_while_sending(place, 0)
 
     open_sink(place).close()
 

@@ -9,7 +9,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from tests.sinks.records import full_reading, reading
 from tests.sinks.servers import Mosquitto, free_port, wait_for
 
 pytest.importorskip("paho.mqtt.client", reason="not run: paho-mqtt is not installed")
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Message = tuple[str, dict[str, Any] | str, bool]
 
@@ -53,7 +56,7 @@ class Subscriber:
         """The last that was said there."""
         return next((data for name, data, _ in reversed(self.heard) if name == topic), None)
 
-    def __enter__(self) -> Subscriber:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -108,7 +111,7 @@ def test_readings_wait_for_a_broker_that_is_stopped_and_go_out_in_order(broker: 
         away = wait_for(lambda: sink.health()[0].trouble and sink.health()[0])
         broker.start()
         with Subscriber(broker.port) as hears:
-            wait_for(lambda: hears.counts()[-1:] == [59], 20)
+            wait_for(lambda: hears.counts()[-1:] == [59])
             wait_for(lambda: sink.health()[0].ok)
 
     assert away.waiting == 59
@@ -124,7 +127,7 @@ def test_nothing_is_lost_between_two_stops(broker: Mosquitto) -> None:
             with Subscriber(broker.port) as hears:
                 for number in range(20 * part, 20 * part + 20):
                     sink.send(reading(number))
-                wait_for(lambda n=20 * part + 19, h=hears: h.counts()[-1:] == [n], 20)
+                wait_for(lambda n=20 * part + 19, h=hears: h.counts()[-1:] == [n])
                 heard += [count for count in hears.counts() if count not in heard]
             broker.stop()
             sink.send(reading(1000 + part))
@@ -231,7 +234,7 @@ def test_the_broker_must_show_a_trusted_certificate(tmp_path: Path, certificate:
             open_sink(place)
         with pytest.raises(SinkRefused, match="not trusted: IP address mismatch"):
             open_sink(f"{place.replace('localhost', '127.0.0.1')}?ca={certificate[0]}")
-        with pytest.raises(SinkUnreachable, match="does not speak MQTT|cannot be reached|went away"):
+        with pytest.raises(SinkUnreachable, match=r"does not speak MQTT|cannot be reached|went away"):
             open_sink(uri(broker))
         with open_sink(f"{place}?ca={certificate[0]}") as sink:
             sink.send(reading())

@@ -57,10 +57,10 @@ def test_beyond_the_bound_the_oldest_is_dropped_counted_and_told(
     again.close()
 
 
-def test_a_second_process_is_refused(tmp_path: Path) -> None:
+def test_a_second_user_is_refused(tmp_path: Path) -> None:
     first = Outbox(tmp_path / "o.sqlite")
 
-    with pytest.raises(SinkError, match="o.sqlite is used by another process"):
+    with pytest.raises(SinkError, match=r"o.sqlite is in use"):
         Outbox(tmp_path / "o.sqlite")
     first.close()
 
@@ -72,7 +72,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) 
     database.close()
     before = path.read_bytes()
 
-    with pytest.raises(SinkError, match="mine.sqlite is a database, but no outbox"):
+    with pytest.raises(SinkError, match=r"mine.sqlite is a database, but no outbox"):
         Outbox(path)
     assert path.read_bytes() == before
 
@@ -81,7 +81,7 @@ def test_a_database_of_something_else_is_refused_and_left_alone(tmp_path: Path) 
 def test_a_path_that_holds_no_outbox_is_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "text.sqlite").write_text("no database, but a text that is long enough to be taken for one" * 20)
 
-    with pytest.raises(SinkError, match="cannot open outbox .*: "):
+    with pytest.raises(SinkError, match=r"cannot open outbox .*: "):
         Outbox(tmp_path / place)
 
 

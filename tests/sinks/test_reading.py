@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -47,7 +46,7 @@ def test_ids_differ_and_sort_by_time() -> None:
         ({"camera": ""}, "name of camera '' is empty"),
         ({"camera": "a\nb"}, r"name of camera 'a\\nb' is empty or cannot be printed"),
         ({"zones": {"\x07": 1.0}}, "name of zone"),
-        ({"time": datetime(2026, 1, 1)}, "time 2026-01-01 00:00:00 has no zone"),
+        ({"time": NOON.replace(tzinfo=None)}, "time 2026-03-01 12:00:00 has no zone"),
         ({"state": "fine"}, "state 'fine' is unknown .*ok, degraded, untrusted"),
         ({"count": float("nan")}, "count is nan, expected 0 or more"),
         ({"count": -1.0}, "count is -1.0, expected 0 or more"),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,7 @@ from sdk.sinks.secret import masked
 from sdk.sinks.spec import KINDS
 from tests.sinks.records import reading
 from tests.sinks.servers import free_port
-
-ROOT = Path(__file__).parents[2]
+from tests.test_clean_imports import loaded_by
 
 
 class Listed(Sink):
@@ -177,8 +175,32 @@ def test_a_command_takes_several_sinks(tmp_path: Path) -> None:
 
 
 def test_importing_sinks_loads_nothing_heavy() -> None:
-    code = "import sys, sdk.sinks; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-
     heavy = {"cv2", "numpy", "yaml", "click", "paho", "prometheus_client", "sqlite3", "ssl", "http.client", "torch"}
-    assert not heavy & set(done.stdout.split())
+
+    assert not heavy & (loaded_by("import sdk.sinks") - loaded_by("import sdk.errors"))
+
+
+def test_threads_may_share_a_sink(tmp_path: Path) -> None:
+    specs = [f"{tmp_path}/a.jsonl", f"sqlite:///{tmp_path}/a.sqlite", f"http://127.0.0.1:{free_port()}/#linger_s=0.01"]
+    with open_sinks(specs) as sinks, ThreadPoolExecutor(4) as threads:
+        list(threads.map(sinks.send, [reading(number) for number in range(100)]))
+        health = sinks.health()
+
+    assert [one.sent + one.waiting for one in health] == [100, 100, 100]
+    assert len({line[:80] for line in (tmp_path / "a.jsonl").read_text().splitlines()}) == 100
+
+
+@pytest.mark.parametrize("spec", ["a.jsonl", "a.csv", "a.mkv", "sqlite:///a.sqlite", "http://127.0.0.1:1/", "mjpeg://:0",
+                                  "prometheus://127.0.0.1:0"])  # fmt: skip
+def test_a_second_close_does_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str) -> None:
+    if spec.startswith("prometheus"):
+        pytest.importorskip("prometheus_client", reason="not run: prometheus_client is not installed")
+    monkeypatch.chdir(tmp_path)
+    sink = open_sink(spec)
+    sink.send(reading())
+    sink.close()
+    before = sink.health()
+
+    sink.close()
+
+    assert sink.health() == before

@@ -54,7 +54,7 @@ def test_a_file_that_was_renamed_away_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
-    with open_sink(str(tmp_path / "a.jsonl")), pytest.raises(SinkError, match="a.jsonl is written by another process"):
+    with open_sink(str(tmp_path / "a.jsonl")), pytest.raises(SinkError, match=r"a.jsonl is written by another process"):
         open_sink(str(tmp_path / "a.jsonl"))
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, con
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jsonl")
 
-    with pytest.raises(SinkError, match="a.jsonl is no plain file"):
+    with pytest.raises(SinkError, match=r"a.jsonl is no plain file"):
         open_sink(str(tmp_path / "a.jsonl"))
 
 
@@ -163,7 +163,7 @@ def test_a_locked_database_is_waited_for_and_caught_up(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.sqlite").write_text("text" * 1000)
 
-    with pytest.raises(SinkError, match="cannot open .*a.sqlite: file is not a database"):
+    with pytest.raises(SinkError, match=r"cannot open .*a.sqlite: file is not a database"):
         open_sink(f"sqlite:///{tmp_path}/a.sqlite")
 
 
