@@ -165,7 +165,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA locking_mode=EXCLUSIVE")  # two processes would send everything twice
         (made_by,) = database.execute("PRAGMA application_id").fetchone()
-        (tables,) = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
         _check_maker(path, tables, made_by)
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")

@@ -73,7 +73,7 @@ def table(path: Path) -> list[float]:
 @pytest.mark.parametrize(("spec", "read"), [("{}/a.jsonl", lines), ("sqlite:///{}/a.jsonl", table)])
 def test_files_are_whole_after_a_kill(tmp_path: Path, spec: str, read: Callable[[Path], list[float]]) -> None:
     place = spec.format(tmp_path)
-    kept = 1 + killed_while_sending(place, 0)
+    kept = 1 + killed_while_sending(place, 0, 30)
 
     open_sink(place).close()
 

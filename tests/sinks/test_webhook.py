@@ -209,7 +209,7 @@ def test_the_server_must_show_a_trusted_certificate(web: WebServer, certificate:
     web.server.socket = made.wrap_socket(web.server.socket, server_side=True)
     address = Address("hook", "https", "localhost", web.port, "/hook")
 
-    with pytest.raises(SinkRefused, match="webhook hook is refused: its certificate is not trusted: self-signed"):
+    with pytest.raises(SinkRefused, match=r"webhook hook is refused: its certificate is not trusted: self.signed"):
         WebhookReceiver(address, WebhookSettings()).deliver([reading()])
     assert WebhookReceiver(address, WebhookSettings(ca=str(certificate[0]))).deliver([reading()]) == 1
     assert len(web.taken) == 1
