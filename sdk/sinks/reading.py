@@ -99,6 +99,7 @@ def reading_of(result: CountResult, camera: str, time: datetime, *, drops: int =
         time,
         result.count,
         reasons=result.warnings,
+        zones={zone.name: zone.count for zone in result.zones},
         backend=f"{used.engine} {used.device} {used.precision}",
         latency_ms=result.timings.total_ms,
         drops=drops,

@@ -9,6 +9,7 @@ import pytest
 
 from sdk.errors import InputError
 from sdk.sinks import Reading, reading_from_line, reading_of
+from sdk.zones import Zone, Zones
 from tests.sinks.records import NOON, full_reading, reading, result
 
 
@@ -23,6 +24,15 @@ def test_a_count_becomes_a_reading() -> None:
     made = reading_of(result(), "gate", NOON)
 
     assert (made.count, made.backend, made.latency_ms, made.reasons) == (1.0, "red cpu fp32", 5, ("a warning",))
+
+
+def test_the_zones_of_a_count_are_those_of_its_reading() -> None:
+    left = Zone("left", ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)))
+    right = Zone("right", ((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)))
+
+    made = reading_of(result().with_zones(Zones((left, right))), "gate", NOON)
+
+    assert made.zones == {"left": 0.0, "right": 1.0}
 
 
 def test_no_pixel_is_ever_in_its_json() -> None:
