@@ -70,7 +70,7 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
 
     A count of m people scatters with variance m, so an error e weighs e^2 / m: the score of Poisson regression, whose
     optimum is the mean. Unlike an absolute loss it does not predict nobody where it is unsure, and unlike plain squares
-    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least half the true
+    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least an eighth of the true
     count, lest people that are missed altogether drown all others; and never below a floor, so low that a faint glow
     over nobody is still pushed down by its sum.
     density, target: (h, w) float32, people per cell.
@@ -90,5 +90,5 @@ def block_sums(maps: Tensor, side: int) -> Tensor:
 
 def _poisson_error(both: Tensor, cells: int) -> Tensor:
     counted, true = both
-    variance = torch.maximum(counted.detach(), true / 2) + LEAST_VARIANCE * cells**0.25
+    variance = torch.maximum(counted.detach(), true / 8) + LEAST_VARIANCE * cells**0.25
     return torch.sum((counted - true) ** 2 / (2 * variance))
