@@ -70,9 +70,9 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
 
     A count of m people scatters with variance m, so an error e weighs e^2 / m: the score of Poisson regression, whose
     optimum is the mean. Unlike an absolute loss it does not predict nobody where it is unsure, and unlike plain squares
-    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least an eighth of the true
-    count, lest people that are missed altogether drown all others; and never below a floor, so low that a faint glow
-    over nobody is still pushed down by its sum.
+    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least an eighth of the
+    true count, lest people that are missed altogether drown all others; and never below a floor, so low that a faint
+    glow over nobody is still pushed down by its sum.
     density, target: (h, w) float32, people per cell.
     """
     if density.ndim != 2 or density.shape != target.shape:
