@@ -1,0 +1,34 @@
+"""The photos of a calibration or a gate: where each comes from, and how it is read, one at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdk.frame import Image, decode_bytes, read_bytes
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A photo that is decoded when its turn comes."""
+
+    name: str
+    sha256: str  # of the file's bytes
+    load: Callable[[], Image]
+    people: float = 0.0  # by the fp32 master, once it has counted
+    true: int | None = None  # head points; None where the photo is not labelled
+
+
+def shot_of_file(path: Path, name: str = "", *, upright: bool = True, true: int | None = None) -> Shot:
+    """A photo file; raises InputError where it cannot be read. upright: as in `sdk.frame.decode_bytes`."""
+    digest = hashlib.sha256(read_bytes(path)).hexdigest()
+    return Shot(
+        name or path.name, digest, lambda: decode_bytes(read_bytes(path), str(path), upright=upright), true=true
+    )
+
+
+def shot_of_image(name: str, image: Image, *, people: float = 0.0, true: int | None = None) -> Shot:
+    """A photo in memory (h, w, 3) uint8 BGR, known by its pixels."""
+    return Shot(name, hashlib.sha256(image.tobytes()).hexdigest(), lambda: image, people, true)
