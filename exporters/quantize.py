@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ TARGETS = ("cpu", "tensorrt")
 
 @dataclass(frozen=True)
 class Scheme:
-    """What is quantised, and how. The defaults are what packages are made with."""
+    """What is quantised, and how. The defaults are what packages are made with, and the table's corrections."""
 
     per_channel: bool = True  # a scale for each output channel of a weight, or one for all
     symmetric: bool = False  # s8 activations without zero points; for tensorrt always
@@ -42,7 +42,7 @@ def int8_model(
     master: onnx.ModelProto, table: CalibrationTable, target: str, scheme: Scheme | None = None
 ) -> onnx.ModelProto:
     """The master with QuantizeLinear and DequantizeLinear where the scheme says; the same inputs, the same bytes."""
-    scheme = scheme or Scheme()
+    scheme = scheme or Scheme(bias_correction=target in table.corrections)
     if target not in TARGETS:
         raise ExportError(f"unknown INT8 target {target!r}", hint=f"known: {', '.join(TARGETS)}")
     table.check_master(master)
@@ -54,7 +54,7 @@ def int8_model(
         base = half_trunk(base)
         ranges |= {f"{name}/half": ends for name, ends in ranges.items()}
     symmetric = scheme.symmetric or target == "tensorrt"
-    made = _quantised(base, ranges, excluded, scheme.per_channel, symmetric)
+    made = _quantised(base, ranges, excluded, replace(scheme, symmetric=symmetric))
     check(made)
     return made
 
@@ -112,19 +112,19 @@ def _quantised(
     base: onnx.ModelProto,
     ranges: dict[str, tuple[float, float]],
     excluded: list[str],
-    per_channel: bool,
-    symmetric: bool,
+    scheme: Scheme,
 ) -> onnx.ModelProto:
     """ONNX Runtime's placement of quantisation; symmetric activations go to the convolutions' inputs alone."""
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
+    symmetric = scheme.symmetric
     copy = onnx.ModelProto()
     copy.CopyFrom(base)
     with _quiet():
         quantizer = QDQQuantizer(
             model=copy,
-            per_channel=per_channel,
+            per_channel=scheme.per_channel,
             reduce_range=False,
             weight_qType=QuantType.QInt8,
             activation_qType=QuantType.QInt8 if symmetric else QuantType.QUInt8,

@@ -20,8 +20,8 @@ class Session(Protocol):
 def open_session(model: onnx.ModelProto, *, optimise: bool = True) -> Session:
     """The model on all cores of this machine's CPU.
 
-    optimise: let ONNX Runtime fuse nodes. Not for INT8 between fp16: 1.32 fuses those to another model, which counts a
-    fiftieth of the people.
+    optimise: let ONNX Runtime fuse nodes. Not for INT8 between fp16: version 1.32 fuses those to a model that counts
+    almost nobody.
     """
     import onnxruntime
 

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from exporters.calibration_photos import Shot, shot_of_image
 from exporters.calibration_table import CalibrationPhoto, CalibrationTable
+from exporters.int8 import Tell
+from exporters.render import VARIANTS, is_int8
+from sdk.commands.common import Progress
 from sdk.scenes import draw_scene
 
+FLOATS = tuple(variant for variant in VARIANTS if not is_int8(variant))
 CROWDS = (0, 15, 60, 150, 300)
+
+
+def quiet_tell() -> Tell:
+    """Says nothing; its bars show nothing where stderr is no terminal."""
+    return Tell(lambda _: None, Progress)
 
 
 def drawn_shots(people: tuple[int, ...] = CROWDS, seed: int = 40) -> list[Shot]:

@@ -104,7 +104,7 @@ def test_inspect_gives_the_manifest_as_json(package: Path) -> None:
 
 
 def test_verify_says_that_a_package_is_whole(package: Path) -> None:
-    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 8 files"
+    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 9 files"
     assert json.loads(skt_export("verify", package, "--json").stdout)["verified"] is True
 
 
