@@ -136,13 +136,10 @@ def _judged(
         tell.say(f"{entry.id} is not gated")
         return None
     tell.say(f"counting {len(options.gate.photos)} photos with {entry.id}")
-    bar = tell.bar(len(options.gate.photos), "photos")
-    with opened(planned_variant(draft, entry), rendered) as backend:
+    with opened(planned_variant(draft, entry), rendered) as backend, tell.over(len(options.gate.photos)) as advance:
         info = backend.info()
         engine = f"{info.engine} {info.engine_version} {info.device}"
-        verdict = judge(options.gate, entry.id, engine, counter_of(backend, source), bar.advance)
-    bar.clear()
-    return verdict
+        return judge(options.gate, entry.id, engine, counter_of(backend, source), advance)
 
 
 def _reports(source: Source, options: Options, made: Sequence[_Made], verdicts: Sequence[Verdict]) -> dict[str, bytes]:

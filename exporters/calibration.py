@@ -59,7 +59,7 @@ def calibrate(
             observer.see(batch)
         progress()
     digest = master_sha256(master)
-    seen = tuple(CalibrationPhoto(photo.name, photo.sha256, float(f"{photo.people:.4g}")) for photo in photos)
+    seen = tuple(CalibrationPhoto(photo.name, photo.sha256, float(f"{photo.counted:.4g}")) for photo in photos)
     return CalibrationTable(digest[:12], digest, method, observer.ranges(), seen, sparse)
 
 

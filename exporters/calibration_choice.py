@@ -25,9 +25,12 @@ Count = Callable[[Shot], float]  # people in a photo, by the fp32 master
 def count_shots(
     shots: Sequence[Shot], count: Count, progress: Callable[[], None] = lambda: None
 ) -> tuple[list[Shot], list[Failure]]:
-    """The photos with the people in them, and those that cannot be decoded."""
+    """The photos with the people in them, each counted once, and those that cannot be decoded."""
     counted, failures = [], []
     for shot in shots:
+        if shot.people is not None:
+            counted.append(shot)
+            continue
         try:
             counted.append(replace(shot, people=count(shot)))
         except InputError as error:
@@ -53,15 +56,15 @@ def kept_for_gate(shot: Shot) -> bool:
 
 def choose(shots: Sequence[Shot], most: int = CHOSEN) -> list[Shot]:
     """At most so many photos, evenly over the logarithm of their counts, the emptiest and the densest among them."""
-    left = sorted(shots, key=lambda shot: (shot.people, shot.sha256))
+    left = sorted(shots, key=lambda shot: (shot.density, shot.sha256))
     if len(left) <= most:
         return left
-    wanted = np.expm1(np.linspace(np.log1p(left[0].people), np.log1p(left[-1].people), most))
+    wanted = np.expm1(np.linspace(np.log1p(left[0].density), np.log1p(left[-1].density), most))
     chosen = []
     for people in reversed(wanted):  # from the densest down: of those there are the fewest
-        nearest = min(range(len(left)), key=lambda at: abs(np.log1p(left[at].people) - np.log1p(people)))
+        nearest = min(range(len(left)), key=lambda at: abs(np.log1p(left[at].density) - np.log1p(people)))
         chosen.append(left.pop(nearest))
-    return sorted(chosen, key=lambda shot: (shot.people, shot.sha256))
+    return sorted(chosen, key=lambda shot: (shot.density, shot.sha256))
 
 
 def check_choice(shots: Sequence[Shot], *, allow_sparse: bool) -> bool:
@@ -69,7 +72,7 @@ def check_choice(shots: Sequence[Shot], *, allow_sparse: bool) -> bool:
     if len(shots) < FEWEST:
         message = f"{len(shots)} photos to calibrate on, expected {FEWEST} or more"
         raise CalibrationError(message, hint="add photos; a third of a set is kept for the gate", photos=len(shots))
-    densest = max(shot.people for shot in shots)
+    densest = max(shot.density for shot in shots)
     sparse = round(densest) <= SPARSE
     if sparse and not allow_sparse:
         what = "all calibration photos are empty" if round(densest) == 0 else "all calibration photos are sparse"

@@ -17,8 +17,18 @@ class Shot:
     name: str
     sha256: str  # of the file's bytes
     load: Callable[[], Image]
-    people: float = 0.0  # by the fp32 master, once it has counted
+    people: float | None = None  # by the fp32 master, once it has counted
     true: int | None = None  # head points; None where the photo is not labelled
+
+    @property
+    def density(self) -> float:
+        """People to choose by: head points where there are labels, else the master's count, else 0."""
+        return float(self.true if self.true is not None else self.people or 0.0)
+
+    @property
+    def counted(self) -> float:
+        """The master's count, 0 where it has not counted."""
+        return self.people or 0.0
 
 
 def shot_of_file(path: Path, name: str = "", *, upright: bool = True, true: int | None = None) -> Shot:
@@ -29,6 +39,6 @@ def shot_of_file(path: Path, name: str = "", *, upright: bool = True, true: int 
     )
 
 
-def shot_of_image(name: str, image: Image, *, people: float = 0.0, true: int | None = None) -> Shot:
+def shot_of_image(name: str, image: Image, *, people: float | None = None, true: int | None = None) -> Shot:
     """A photo in memory (h, w, 3) uint8 BGR, known by its pixels."""
     return Shot(name, hashlib.sha256(image.tobytes()).hexdigest(), lambda: image, people, true)

@@ -159,7 +159,7 @@ def judge(
     for shot in gate.photos:
         counted.append(count(shot))
         progress()
-    int8, fp32 = np.array(counted, np.float64), np.array([shot.people for shot in gate.photos], np.float64)
+    int8, fp32 = np.array(counted, np.float64), np.array([shot.counted for shot in gate.photos], np.float64)
     truth = np.array([shot.true for shot in gate.photos], np.float64) if gate.labelled else fp32
     mae_fp32, mae_int8 = (float(np.abs(counts - truth).mean()) for counts in (fp32, int8))
     bins = tuple(_bin(int8, fp32, truth, at) for at in range(len(BINS)))
@@ -231,7 +231,7 @@ def _worst(photos: Sequence[Shot], int8: Counts, fp32: Counts, truth: Counts) ->
 
 
 def _counts(shot: Shot, int8: float) -> dict[str, Any]:
-    return {"name": shot.name, "sha256": shot.sha256, "true": shot.true, "fp32": shot.people, "int8": float(int8)}
+    return {"name": shot.name, "sha256": shot.sha256, "true": shot.true, "fp32": shot.counted, "int8": float(int8)}
 
 
 def _round_all(value: Any) -> Any:

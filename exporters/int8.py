@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from exporters.bias import with_corrections
 from exporters.calibration import TILE, calibrate
-from exporters.calibration_choice import CHOSEN, check_choice, check_disjoint, count_shots, split, told_coverage
+from exporters.calibration_choice import CHOSEN, Count, check_choice, check_disjoint, count_shots, split, told_coverage
 from exporters.calibration_photos import Shot
 from exporters.calibration_sets import find_shots
 from exporters.calibration_table import MAX_TABLE_BYTES, CalibrationTable
 from exporters.gate import Gate, Limits, check_enough
 from exporters.parity import opened
+from exporters.quantize import TARGETS
 from exporters.render import render
 from runtimes import Backend, Variant
 from sdk.errors import CalibrationError, ConfigError
+from sdk.evaluation import Failure
 from sdk.whole import Pieces, whole_density
 
 if TYPE_CHECKING:
@@ -45,6 +47,15 @@ class Tell:
     say: Callable[[str], None]
     bar: Callable[[int, str], Progress]
 
+    @contextmanager
+    def over(self, photos: int) -> Iterator[Callable[[], None]]:
+        """A bar over so many photos, taken away at the end; call what it gives after each."""
+        bar = self.bar(photos, "photos")
+        try:
+            yield bar.advance
+        finally:
+            bar.clear()
+
 
 @dataclass(frozen=True)
 class Int8Request:
@@ -65,7 +76,7 @@ def prepare(source: Source, request: Int8Request, tell: Tell) -> tuple[Calibrati
         table, rest = _table(source, request, count, tell)
         if request.limits is None:
             return table, None
-        photos = _gate_photos(request, rest, count, tell)
+        photos = _counted(_found(request.gate_photos, tell) if request.gate_photos else rest, count, tell)
     check_disjoint([photo.sha256 for photo in table.photos], photos)
     check_enough(photos)
     return table, Gate(request.limits, tuple(photos))
@@ -78,7 +89,7 @@ def make_table(source: Source, request: Int8Request, tell: Tell) -> CalibrationT
 
 
 @contextmanager
-def master_counter(source: Source) -> Iterator[Callable[[Shot], float]]:
+def master_counter(source: Source) -> Iterator[Count]:
     """People in a photo by the fp32 master, in OpenVINO where it is installed: it is the quicker engine."""
     variant_id = "openvino-fp32" if _has_openvino() else "onnx-fp32"
     files = render(source.master, variant_id, b"{}", None)
@@ -88,7 +99,7 @@ def master_counter(source: Source) -> Iterator[Callable[[Shot], float]]:
         yield counter_of(backend, source)
 
 
-def counter_of(backend: Backend, source: Source) -> Callable[[Shot], float]:
+def counter_of(backend: Backend, source: Source) -> Count:
     """People in a photo by a loaded variant, whole or in tiles, as `CrowdCounter` counts it."""
     pieces = Pieces(TILE, source.halo, source.multiple, source.stride)
 
@@ -98,9 +109,7 @@ def counter_of(backend: Backend, source: Source) -> Callable[[Shot], float]:
     return count
 
 
-def _table(
-    source: Source, request: Int8Request, count: Callable[[Shot], float], tell: Tell
-) -> tuple[CalibrationTable, list[Shot]]:
+def _table(source: Source, request: Int8Request, count: Count, tell: Tell) -> tuple[CalibrationTable, list[Shot]]:
     """The table, and the photos that are left for the gate."""
     if not request.calib:
         if source.table is None:
@@ -126,47 +135,54 @@ def read_table(path: Path, source: Source) -> CalibrationTable:
     return table
 
 
-def _calibrated(
-    source: Source, request: Int8Request, count: Callable[[Shot], float], tell: Tell
-) -> tuple[CalibrationTable, list[Shot]]:
+def _calibrated(source: Source, request: Int8Request, count: Count, tell: Tell) -> tuple[CalibrationTable, list[Shot]]:
+    """A new table, and the photos that it left, not yet counted where they are labelled."""
     if not request.calib:
         raise ConfigError("a calibration needs photos", hint=NO_CALIBRATION)
-    shots = _counted(request.calib, count, tell)
-    chosen, rest = split(shots, request.photos)
+    chosen, rest = split(_with_people(_found(request.calib, tell), count, tell), request.photos)
+    chosen = _counted(chosen, count, tell)
     sparse = check_choice(chosen, allow_sparse=request.allow_sparse)
-    tell.say(f"calibrating on {len(chosen)} photos: {told_coverage([shot.people for shot in chosen])}")
-    bar = tell.bar(len(chosen), "photos")
-    table = calibrate(
-        source.master, chosen, request.method, multiple=source.multiple, sparse=sparse, progress=bar.advance
-    )
-    bar.clear()
+    tell.say(f"calibrating on {len(chosen)} photos: {told_coverage([shot.counted for shot in chosen])}")
+    with tell.over(len(chosen)) as advance:
+        table = calibrate(
+            source.master, chosen, request.method, multiple=source.multiple, sparse=sparse, progress=advance
+        )
     if request.bias_correction:
         tell.say("measuring how quantisation shifts each layer")
-        bar = tell.bar(2 * len(chosen), "photos")
-        table = with_corrections(source.master, table, chosen, multiple=source.multiple, progress=bar.advance)
-        bar.clear()
+        with tell.over(len(TARGETS) * len(chosen)) as advance:
+            table = with_corrections(source.master, table, chosen, multiple=source.multiple, progress=advance)
     return table, rest
 
 
-def _gate_photos(request: Int8Request, rest: list[Shot], count: Callable[[Shot], float], tell: Tell) -> list[Shot]:
-    if request.gate_photos:
-        return _counted(request.gate_photos, count, tell)
-    return rest
-
-
-def _counted(words: Sequence[str], count: Callable[[Shot], float], tell: Tell) -> list[Shot]:
-    """The photos with their counts by the master; those that cannot be read are told and left out."""
+def _found(words: Sequence[str], tell: Tell) -> list[Shot]:
+    """The photos that can be read."""
     shots, failures = find_shots(words)
-    tell.say(f"counting {len(shots)} photos with the fp32 master")
-    bar = tell.bar(len(shots), "photos")
-    counted, undecoded = count_shots(shots, count, bar.advance)
-    bar.clear()
-    failures = [*failures, *undecoded]
+    _tell_failures(failures, tell)
+    return shots
+
+
+def _with_people(shots: list[Shot], count: Count, tell: Tell) -> list[Shot]:
+    """The photos with something to choose them by: head points where all have them, else the master's counts."""
+    return shots if all(shot.true is not None for shot in shots) else _counted(shots, count, tell)
+
+
+def _counted(shots: Sequence[Shot], count: Count, tell: Tell) -> list[Shot]:
+    """The photos with their counts by the master; those that cannot be decoded are told and left out."""
+    missing = sum(shot.people is None for shot in shots)
+    if not missing:
+        return list(shots)
+    tell.say(f"counting {missing} photos with the fp32 master")
+    with tell.over(missing) as advance:
+        counted, failures = count_shots(shots, count, advance)
+    _tell_failures(failures, tell)
+    return counted
+
+
+def _tell_failures(failures: Sequence[Failure], tell: Tell) -> None:
     for failure in failures[:WARNED]:
         tell.say(f"warning: left out: {failure.message}")
     if len(failures) > WARNED:
         tell.say(f"warning: left out: {len(failures) - WARNED} more that cannot be read")
-    return counted
 
 
 def _has_openvino() -> bool:
