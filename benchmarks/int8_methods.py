@@ -118,7 +118,7 @@ def main(
                 continue
             record["ways"][name] = {"label": way.label, **measure(bench, name, way)}
             write_whole(results, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())
-            click.echo(row(record["ways"][name]))
+            click.echo(told(record["ways"][name]))
 
 
 def prepare(source: Source, photos: str, calib_photos: int, limit: int | None, nncf: Path | None) -> Bench:
@@ -262,28 +262,12 @@ def earlier(path: Path, now: dict[str, Any]) -> dict[str, Any]:
     return {**now, "ways": {}}
 
 
-def row(way: dict[str, Any]) -> str:
-    """One way, as a row of the table in the documents."""
-    speed = " / ".join(
-        f"{way['speedup'][kind]:.1f}x" if kind in way["speedup"] else "-" for kind in ("openvino", "onnx")
-    )
-    figures = " | ".join(
-        f"{way[key]:+.2f} %" for key in ("mae_percent", "bias_percent", "bin_percent", "photo_percent")
-    )
-    return f"| {way['label']} | {figures} | {speed} | {'yes' if way['passed'] else 'no'} |"
-
-
-def table(path: Path = RESULTS) -> str:
-    """The comparison as Markdown, for benchmarks/tables.py."""
-    record = json.loads(path.read_text("utf-8"))
-    photos = record["photos"]
-    head = (
-        f"{record['package']}, calibrated on {photos['calibration']} training photos, counted on "
-        f"{photos['held_out']} held-out photos with {record['people']:,} people, beside fp32:\n\n"
-        "| way | MAE | bias | worst density | worst photo | speed in OpenVINO / ONNX Runtime | passes the gate |\n"
-        "|---|---|---|---|---|---|---|\n"
-    )
-    return head + "".join(f"{row(record['ways'][name])}\n" for name in WAYS if name in record["ways"])
+def told(way: dict[str, Any]) -> str:
+    """One way in a line."""
+    keys = ("mae_percent", "bias_percent", "bin_percent", "photo_percent")
+    figures = ", ".join(f"{key.partition('_')[0]} {way[key]:+.2f} %" for key in keys)
+    speed = ", ".join(f"{times:.1f}x in {kind}" for kind, times in way["speedup"].items())
+    return f"{way['label']}: {figures}; {speed}; {'passes' if way['passed'] else 'fails'}"
 
 
 if __name__ == "__main__":
