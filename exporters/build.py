@@ -118,14 +118,17 @@ def _make(
     tell.say(f"comparing {variant_id} with {source.reference_name}")
     parity = compare(planned_variant(draft, entry), rendered, source.reference, batches)
     verdict = _judged(source, options, draft, entry, rendered, tell) if is_int8(variant_id) else None
-    gate = {"status": UNGATED} if verdict is None else verdict.summary()
-    shown = replace(entry, parity=parity.summary(), gate=gate if is_int8(variant_id) and passes(verdict) else None)
+    gate = _gate_entry(options, verdict) if is_int8(variant_id) and (verdict is None or verdict.passed) else None
+    shown = replace(entry, parity=parity.summary(), gate=gate)
     return _Made(shown, rendered, parity, Row.of(shown, kernels), verdict)
 
 
-def passes(verdict: Verdict | None) -> bool:
-    """Whether a verdict, if there is one, lets a variant into a package."""
-    return verdict is None or verdict.passed
+def _gate_entry(options: Options, verdict: Verdict | None) -> dict[str, Any]:
+    """What the manifest says of an INT8 variant's gate, and of the calibration behind it."""
+    assert options.table is not None
+    table = options.table
+    about = {"photos": len(table.photos), "method": table.method, "sparse": table.sparse, "sha256": table.sha256}
+    return {**({"status": UNGATED} if verdict is None else verdict.summary()), "calibration": about}
 
 
 def _judged(

@@ -94,6 +94,8 @@ def main(
     variants = choose_variants(format_, precisions, calibrated=bool(calib))
     if output is not None:
         check_output(output, force=force)
+    if calib and not any(variant.endswith("int8") for variant in variants):
+        raise ConfigError("--calib is for INT8, and no INT8 variant is asked for", hint="add --precision int8")
     order = Order(model or DEFAULT_PACKAGE, variants, name, evaluations, output, force)
     with export_extra():
         from exporters.gate import parse_limits

@@ -76,9 +76,11 @@ def prepare(source: Source, request: Int8Request, tell: Tell) -> tuple[Calibrati
         table, rest = _table(source, request, count, tell)
         if request.limits is None:
             return table, None
-        photos = _counted(_found(request.gate_photos, tell) if request.gate_photos else rest, count, tell)
-    check_disjoint([photo.sha256 for photo in table.photos], photos)
-    check_enough(photos)
+        photos = _found(request.gate_photos, tell) if request.gate_photos else rest
+        check_disjoint([photo.sha256 for photo in table.photos], photos)
+        check_enough(photos)
+        photos = _counted(photos, count, tell)
+    check_enough(photos)  # of those that can be decoded, too
     return table, Gate(request.limits, tuple(photos))
 
 

@@ -37,7 +37,7 @@ def write_photos(folder: Path, count: int) -> None:
     """Small drawn scenes as PNG."""
     folder.mkdir(exist_ok=True)
     for at in range(count):
-        cv2.imwrite(str(folder / f"{at}.png"), draw_scene(at, width=64, height=48, people=3).photo)
+        cv2.imwrite(str(folder / f"{at}.png"), draw_scene(at, width=128, height=96, people=3).photo)
 
 
 def test_the_densest_and_the_emptiest_are_chosen_and_every_density_between() -> None:
@@ -131,7 +131,7 @@ def test_a_folder_gives_each_content_once_and_tells_what_cannot_be_read(tmp_path
     found, failures = find_shots([str(tmp_path / "a")])
 
     assert len(found) == 4
-    assert found[0].load().shape == (48, 64, 3)
+    assert found[0].load().shape == (96, 128, 3)
     assert len(failures) == 1
 
 

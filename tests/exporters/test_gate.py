@@ -14,10 +14,11 @@ PEOPLE = (0, 10, 40, 100, 180, 300, 480, 700, 1200)
 
 
 def shots(*people: float, labelled: bool = True) -> tuple[Shot, ...]:
-    """Photos that the master counts without error; nothing loads them."""
+    """Photos that the master counts 5 people too few or too many, the empty one well; nothing loads them."""
+    truths = [round(n) + (0 if n == 0 else 5 if at % 2 else -5) for at, n in enumerate(people)]
     return tuple(
-        Shot(f"p{at}", f"{at:064}", lambda: None, float(n), round(n) if labelled else None)  # type: ignore[arg-type,return-value]
-        for at, n in enumerate(people)
+        Shot(f"p{at}", f"{at:064}", lambda: None, float(n), true if labelled else None)  # type: ignore[arg-type,return-value]
+        for at, (n, true) in enumerate(zip(people, truths, strict=True))
     )
 
 
@@ -52,10 +53,10 @@ def test_the_bias_of_one_density_is_not_hidden_by_another() -> None:
 
 
 def test_one_crowded_photo_that_moved_much_fails() -> None:
-    found = verdict(lambda people: 88.0 if people == 100 else people, mae=1e6, bias=100, bin=100)
+    found = verdict(lambda people: 88.0 if people == 100.0 else people, mae=1e6, bias=100, bin=100)
 
     assert failed(found) == ["photo"]
-    assert found.worst == {"name": "p3", "people": 100.0, "difference": -12.0}
+    assert found.worst == {"name": "p3", "people": 105.0, "difference": -12.0}
 
 
 def test_half_a_person_in_photos_of_nearly_nobody_is_no_failure() -> None:
@@ -114,5 +115,5 @@ def test_the_refusal_names_each_limit_that_was_missed() -> None:
     error = refusal([verdict(lambda people: 0.8 * people)], b"{}")
 
     assert "onnx-int8: mae" in error.message
-    assert "photo -20.00 % (limit 10)" in error.message
+    assert "bin -20.00 % (limit 3), photo -20.57 % (limit 10)" in error.message
     assert error.exit_code == 7

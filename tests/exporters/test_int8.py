@@ -77,6 +77,7 @@ def test_int8_variants_are_calibrated_gated_and_packaged(quantised: tuple[Path, 
             "reports/parity.json",
         }
         assert package.manifest.variant("openvino-int8").gate["photos"] >= 20
+        assert package.manifest.variant("openvino-int8").gate["calibration"]["sparse"] is False
         assert package.manifest.variant("onnx-fp32").gate is None
 
 
@@ -199,6 +200,7 @@ def test_unreadable_photos_among_good_ones_are_told_and_left_out(crowds: Path, t
         (("--precision", "int8", "--calib", "{tmp}/bad.json"), 7, "is not JSON with unique keys"),
         (("--precision", "int8", "--calib", "{tmp}/bad.json", "--calib", "x"), 2, "names a table and more"),
         (("--precision", "int8", "--gate", "speed=1", "--calib", "x"), 2, "names no limit"),
+        (("--precision", "fp32", "--calib", "x"), 2, "--calib is for INT8, and no INT8 variant is asked for"),
     ],
 )
 def test_what_cannot_be_calibrated_is_told_in_one_line(
