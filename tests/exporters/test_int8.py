@@ -11,11 +11,13 @@ import cv2
 import pytest
 from click.testing import CliRunner, Result
 
-from exporters.calibration_table import CalibrationTable
+from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.commands import choose_variants, main
 from exporters.kernels import check_kernels
-from sdk.errors import ExportError
-from sdk.package import Package
+from exporters.verify import verify
+from sdk.errors import ArtifactError, ExportError
+from sdk.manifest import FileEntry
+from sdk.package import Package, write_package
 from sdk.scenes import draw_scene
 
 LOOSE = "mae=1000,bias=50,bin=500,photo=100"  # for a student that drawn photos of 256 pixels mean little to
@@ -252,21 +254,22 @@ def test_photos_mean_that_int8_is_wanted() -> None:
     assert choose_variants("all", ()) == ("onnx-fp32", "openvino-fp32", "openvino-fp16")
 
 
-def test_a_changed_table_in_a_package_is_found(quantised: tuple[Path, Result], tmp_path: Path) -> None:
-    from exporters.calibration_table import TABLE_NAME
-    from sdk.manifest import FileEntry
-    from sdk.package import write_package
-
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (b"a" * 12, "is of model .*, its calibration/table.json of aaaaaaaaaaaa"),
+        (b"x" * 12, "calibration/table.json: master is 'xxxxxxxxxxxx.*expected 64 hexadecimal digits"),
+    ],
+)
+def test_a_table_of_another_model_in_a_package_is_found(
+    quantised: tuple[Path, Result], tmp_path: Path, other: bytes, told: str
+) -> None:
     with Package.open(quantised[0]) as package:
         manifest = package.manifest
         files = {entry.path: package._read(entry) for entry in manifest.files}
-    files[TABLE_NAME] = (
-        files[TABLE_NAME].replace(b'"minmax"', b'"entropy"').replace(manifest.version.encode(), b"x" * 12)
-    )
+    files[TABLE_NAME] = files[TABLE_NAME].replace(manifest.version.encode(), other)
     reports = tuple(FileEntry.of(entry.path, files[entry.path]) for entry in manifest.reports)
     write_package(tmp_path / "x.skt", replace(manifest, reports=reports), files).close()
 
-    result = skt_export("verify", tmp_path / "x.skt")
-
-    assert result.exit_code == 7
-    assert "calibration table" in result.stderr
+    with Package.open(tmp_path / "x.skt") as opened, pytest.raises(ArtifactError, match=told):
+        verify(opened)
