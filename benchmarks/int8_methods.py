@@ -64,6 +64,7 @@ WAYS = {
     "entropy": Way("entropy", "entropy"),
     "per-tensor": Way("MinMax, weights per tensor", scheme=Scheme(per_channel=False)),
     "symmetric": Way("MinMax, symmetric activations", scheme=Scheme(symmetric=True)),
+    "rounded-edges": Way("MinMax, what head and resize take in INT8 too", scheme=Scheme(float_edges=False)),
     "first-float": Way("MinMax, first layer in float", scheme=Scheme(first_in_float=True)),
     "last-int8": Way("MinMax, last layer in INT8 too", scheme=Scheme(last_in_float=False)),
     "bias-corrected": Way("MinMax, bias correction", scheme=Scheme(bias_correction=True)),

@@ -35,6 +35,7 @@ class Scheme:
     symmetric: bool = False  # s8 activations without zero points; for tensorrt always
     first_in_float: bool = False  # leave the first convolution as it is
     last_in_float: bool = True  # leave the density head's last convolution as it is
+    float_edges: bool = True  # do not round what a resize or a float convolution takes
     bias_correction: bool = False  # add the table's corrections to the biases
 
 
@@ -119,6 +120,7 @@ def _quantised(
     from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
     symmetric = scheme.symmetric
+    edges = _edges(base, excluded) if scheme.float_edges and not symmetric else {}
     copy = onnx.ModelProto()
     copy.CopyFrom(base)
     with _quiet():
@@ -130,7 +132,7 @@ def _quantised(
             activation_qType=QuantType.QInt8 if symmetric else QuantType.QUInt8,
             tensors_range=_tensors_data(base, ranges),
             nodes_to_quantize=[],
-            nodes_to_exclude=excluded,
+            nodes_to_exclude=[*excluded, *edges.values()],
             op_types_to_quantize=["Conv"] if symmetric else ["Conv", "Relu", "MaxPool", "Resize"],
             extra_options={
                 "ActivationSymmetric": symmetric,
@@ -141,7 +143,46 @@ def _quantised(
             },
         )
         quantizer.quantize_model()
-    return _tidied(quantizer.model)
+    made = _tidied(quantizer.model)
+    for tensor in edges:
+        _unround(made, tensor)
+    return made
+
+
+def _edges(base: onnx.ModelProto, excluded: list[str]) -> dict[str, str]:
+    """Outputs of convolutions that a resize or a float convolution takes, after a Relu or not, and the Relu or resize.
+
+    Eight bits of what the head takes would round the many small densities to nothing; a resize would round twice.
+    """
+    makers = {node.output[0]: node for node in base.graph.node}
+    edges = {}
+    for node in base.graph.node:
+        maker = makers.get(node.input[0])
+        if maker is None or not (node.op_type == "Resize" or node.name in excluded):
+            continue
+        if maker.op_type == "Relu" and makers[maker.input[0]].op_type == "Conv":
+            edges[maker.input[0]] = maker.name
+    return edges
+
+
+def _unround(model: onnx.ModelProto, tensor: str) -> None:
+    """Take away the quantisation of one tensor: who took it rounded takes it as it is."""
+    graph = model.graph
+    ends = [node for node in graph.node if node.op_type == "QuantizeLinear" and node.input[0] == tensor]
+    ends += [node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in _outputs(ends)]
+    rounded = _outputs(ends)
+    for node in graph.node:
+        if node not in ends:
+            node.input[:] = [tensor if name in rounded else name for name in node.input]
+    for node in ends:
+        graph.node.remove(node)
+    used = {name for node in graph.node for name in node.input}
+    for unused in [constant for constant in graph.initializer if constant.name not in used]:
+        graph.initializer.remove(unused)
+
+
+def _outputs(nodes: list[onnx.NodeProto]) -> set[str]:
+    return {name for node in nodes for name in node.output}
 
 
 def _tensors_data(base: onnx.ModelProto, ranges: dict[str, tuple[float, float]]) -> Any:

@@ -89,6 +89,24 @@ def test_the_first_layer_can_stay_in_float_and_the_last_need_not(
     assert float_convolutions(int8_model(shipped_master, shipped_table, "cpu", scheme)) == ["conv_4"]
 
 
+def test_what_the_head_and_the_resize_take_is_not_rounded(
+    shipped_master: onnx.ModelProto, shipped_table: CalibrationTable
+) -> None:
+    kept, rounded = (
+        int8_model(shipped_master, shipped_table, "cpu", Scheme(float_edges=edges)) for edges in (True, False)
+    )
+
+    assert takes(kept, "conv_45") == "Relu"
+    assert takes(kept, "resize_40") == "Relu"
+    assert takes(rounded, "conv_45") == takes(rounded, "resize_40") == "DequantizeLinear"
+
+
+def takes(model: onnx.ModelProto, name: str) -> str:
+    """The kind of node that makes the first input of the node of this name."""
+    makers = {output: node.op_type for node in model.graph.node for output in node.output}
+    return makers[next(node for node in model.graph.node if node.name == name).input[0]]
+
+
 def float_convolutions(model: onnx.ModelProto) -> list[str]:
     """The convolutions whose weights are not dequantised from integers."""
     dequantised = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
