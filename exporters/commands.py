@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from exporters.command_calibrate import calibrate
+from exporters.command_engine import build_engine
+from exporters.command_lint import lint
 from exporters.command_look import inspect, verify
 from exporters.command_options import (
     calibration_options,
@@ -109,8 +111,10 @@ def main(
     report(built, target, as_json=as_json)
 
 
+main.add_command(build_engine)
 main.add_command(calibrate)
 main.add_command(inspect)
+main.add_command(lint)
 main.add_command(parity)
 main.add_command(verify)
 
