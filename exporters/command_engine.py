@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from exporters.engine_build import build_plan
-from exporters.engine_choose import Contender, choose, variants_to_build
+from exporters.engine_choose import Contender, Measured, choose, variants_to_build
 from exporters.engine_cuda import Gpu
 from exporters.engine_device import Device, find_device, import_tensorrt
 from exporters.engine_make import Site, measured_plan, ready_plan
@@ -128,10 +128,16 @@ def _make(
         notes = {"package": package.manifest.name, "version": package.manifest.version, "variant": entry.id}
         with Gpu(site.device.index) as gpu:
             stored = ready_plan(site, source, functools.partial(build_plan, trt), notes, anew=anew)
-            runner = PlanRunner(trt, stored.data, site.options, gpu)
-            stored, measured = measured_plan(site, source, stored, runner)
+            stored, measured = _measured(trt, site, source, stored, gpu)
         made.append(Made(Contender(entry, measured, explicit=explicit), stored))
     return made
+
+
+def _measured(trt: Any, site: Site, source: bytes, stored: StoredPlan, gpu: Gpu) -> tuple[StoredPlan, Measured]:
+    """The plan measured; what TensorRT holds on the GPU is given back when this ends, while the GPU is still open."""
+    if stored.measured:
+        return stored, Measured.from_json(stored.measured)
+    return measured_plan(site, source, stored, PlanRunner(trt, stored.data, site.options, gpu))
 
 
 def _check_output(output: Path | None) -> None:

@@ -18,6 +18,7 @@ from exporters.engine_options import INPUT, OUTPUTS, EngineOptions
 from exporters.engine_store import PlanKey, StoredPlan, read_plan, read_timings, write_notes, write_plan, write_timings
 from exporters.parity import Case
 from sdk.scenes import draw_scene
+from sdk.scenes.style import SMALLEST_SIDE
 
 if TYPE_CHECKING:
     from exporters.engine_run import PlanRunner
@@ -52,9 +53,7 @@ def ready_plan(site: Site, source: bytes, build: Build, notes: dict[str, Any], *
 
 
 def measured_plan(site: Site, source: bytes, stored: StoredPlan, runner: PlanRunner) -> tuple[StoredPlan, Measured]:
-    """The plan with its measurement in the sidecar, taken once."""
-    if stored.measured:
-        return stored, Measured.from_json(stored.measured)
+    """Run a plan, and write what it showed into its sidecar."""
     smallest = min(site.options.buckets, key=lambda bucket: bucket.most[0] * bucket.most[1])
     case = beside_source(source, scene(*smallest.most), runner)
     milliseconds = {}
@@ -74,8 +73,9 @@ def beside_source(source: bytes, batch: NDArray[np.uint8], runner: PlanRunner) -
 
 
 def scene(height: int, width: int) -> NDArray[np.uint8]:
-    """A drawn crowd of this size, (1, height, width, 3)."""
-    return draw_scene(SEED, width=width, height=height, people=PEOPLE).photo[None]
+    """A drawn crowd of this size, (1, height, width, 3); the part of a larger one where it is too small to draw."""
+    drawn = draw_scene(SEED, width=max(width, SMALLEST_SIDE), height=max(height, SMALLEST_SIDE), people=PEOPLE)
+    return drawn.photo[None, :height, :width]
 
 
 def _on_cpu(source: bytes, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:

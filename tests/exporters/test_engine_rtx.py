@@ -60,7 +60,9 @@ def test_a_source_becomes_a_plan_with_no_warning_left_unread(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-def test_one_plan_serves_every_target_and_the_default_sizes(rtx: Any, sources: dict[str, bytes], precision: str) -> None:
+def test_one_plan_serves_every_target_and_the_default_sizes(
+    rtx: Any, sources: dict[str, bytes], precision: str
+) -> None:
     plan = build_rtx_plan(rtx, sources[precision], EngineOptions(), TARGETS)
 
     assert unread(plan.warnings) == []
@@ -116,7 +118,7 @@ def test_bytes_that_are_no_model_are_refused(rtx: Any) -> None:
 def test_a_workspace_that_is_too_small_is_told_with_what_helps(rtx: Any, sources: dict[str, bytes]) -> None:
     options = EngineOptions((Bucket((1088, 1920), (1088, 1920), 4),), workspace_mib=1)
 
-    with pytest.raises(BackendError, match="TensorRT does not build the engine.*raise --workspace"):
+    with pytest.raises(BackendError, match=r"TensorRT does not build the engine.*raise --workspace"):
         build_rtx_plan(rtx, sources["fp32"], options, ["8.6"])
 
 
@@ -128,7 +130,7 @@ def test_a_dla_core_that_is_not_there_is_refused(rtx: Any, sources: dict[str, by
 
 
 def test_an_unknown_target_is_refused(rtx: Any, sources: dict[str, bytes]) -> None:
-    with pytest.raises(ConfigError, match="builds for no compute capability '5.2'"):
+    with pytest.raises(ConfigError, match=r"builds for no compute capability '5\.2'"):
         build_rtx_plan(rtx, sources["fp16"], SMALL, ["5.2"])
 
 
