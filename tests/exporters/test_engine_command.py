@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from exporters.command_engine import Made, copied, report
 from exporters.commands import main
-from exporters.engine_command import Made, copied, report
 from exporters.engine_device import Device
 from exporters.engine_store import PLAN, SIDECAR, StoredPlan
 from runtimes.cuda import cuda

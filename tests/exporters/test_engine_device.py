@@ -117,7 +117,7 @@ def test_a_package_that_does_not_fit_is_told(
 
 
 def test_building_an_engine_needs_neither_torch_nor_onnx() -> None:
-    code = "import exporters.engine_command, sys; print({'torch', 'onnx', 'tensorrt'} & set(sys.modules))"
+    code = "import exporters.command_engine, sys; print({'torch', 'onnx', 'tensorrt'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"
