@@ -17,6 +17,7 @@ from sdk.package import Package
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+INT8 = "int8-methods.json"
 SETS = {  # result: name, what it shows
     "shanghaitech-a": ("ShanghaiTech A", "dense crowds"),
     "shanghaitech-b": ("ShanghaiTech B", "streets"),
@@ -27,6 +28,7 @@ SETS = {  # result: name, what it shows
 def main() -> None:
     """Write, or check."""
     texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
+    texts |= {ROOT / "docs" / "export.md": export_page()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
         for path in stale:
@@ -39,6 +41,12 @@ def readme() -> str:
     """The README with its generated tables filled in."""
     text = (ROOT / "README.md").read_text("utf-8")
     return filled(text, "accuracy", accuracy_table())
+
+
+def export_page() -> str:
+    """docs/export.md with the comparison of INT8 methods, once that was measured."""
+    text = (ROOT / "docs" / "export.md").read_text("utf-8")
+    return filled(text, "int8-methods", int8_table(read("int8-methods"))) if (RESULTS / INT8).exists() else text
 
 
 def filled(text: str, name: str, table: str) -> str:
@@ -72,6 +80,28 @@ def row(name: str, shows: str, scores: dict[str, Any]) -> str:
     """One data set."""
     figures = " | ".join(f"{scores[key]:.1f}" for key in ("mae", "rmse"))
     return f"| {name} ({shows}) | {scores['photos']} | {scores['people']:,} | {figures} | {scores['bias']:+.1f} |\n"
+
+
+def int8_table(record: dict[str, Any]) -> str:
+    """What each way to INT8 loses beside fp32, and how much faster it is."""
+    photos = record["photos"]
+    head = (
+        f"{record['package']}, calibrated on {photos['calibration']} training photos, counted on "
+        f"{photos['held_out']} held-out photos with {record['people']:,} people, beside fp32:\n\n"
+        "| way | MAE | bias | worst density | worst photo | speed in OpenVINO / ONNX Runtime | passes the gate |\n"
+        "|---|---|---|---|---|---|---|\n"
+    )
+    return head + "".join(int8_row(way) for way in record["ways"].values())
+
+
+def int8_row(way: dict[str, Any]) -> str:
+    """One way."""
+    speeds = (way["speedup"].get(kind) for kind in ("openvino", "onnx"))
+    speed = " / ".join("-" if times is None else f"{times:.1f}x" for times in speeds)
+    figures = " | ".join(
+        f"{way[key]:+.2f} %" for key in ("mae_percent", "bias_percent", "bin_percent", "photo_percent")
+    )
+    return f"| {way['label']} | {figures} | {speed} | {'yes' if way['passed'] else 'no'} |\n"
 
 
 def model_card() -> str:

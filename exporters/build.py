@@ -5,18 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.card import model_card
+from exporters.conversion import CONVERSION, Row, conversion_json
 from exporters.evaluations import check_of_model
+from exporters.gate import GATE_NAME, Gate, Verdict, judge, refusal
+from exporters.int8 import Tell, counter_of
+from exporters.kernels import check_kernels
 from exporters.onnx import OPSET, with_manifest
-from exporters.openvino import openvino_ir
-from exporters.parity import Parity, Reference, compare, scene_batches
-from exporters.receptive import receptive_halo
+from exporters.parity import Batch, Parity, Reference, compare, opened, scene_batches
+from exporters.render import DEFAULT_VARIANTS, VARIANTS, is_int8, render
 from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.frame import pad_to_multiple
@@ -26,25 +30,16 @@ from sdk.scenes import draw_scene
 from sdk.variants import planned_variant
 
 if TYPE_CHECKING:
-    import onnx
-
     from exporters.source import Source
 
-VARIANTS = {  # id: format, precision, and the lowest engine that the SDK installs with
-    "onnx-fp32": ("onnx", "fp32", {"onnxruntime": ">=1.20"}),
-    "openvino-fp32": ("openvino", "fp32", {"openvino": ">=2025.0"}),
-    "openvino-fp16": ("openvino", "fp16", {"openvino": ">=2025.0"}),
-}
-DEFAULT_VARIANTS = ("onnx-fp32", "openvino-fp16")
 OF_FILES = ("variants", "golden", "model_card", "reports")  # of a manifest: what a file cannot say of itself
 CARD, PARITY = "MODEL_CARD.md", "reports/parity.json"
+UNGATED = "ungated"
 PREPROCESSING = (
     "sides are padded to a multiple by reflection below and on the right, and the padding's cells are left out;"
     " nothing is resized; colour order, scaling and normalisation are in the graph"
 )
 LICENCE = "the weights: as their training data allow, see MODEL_CARD.md"
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -54,6 +49,8 @@ class Options:
     variants: tuple[str, ...] = DEFAULT_VARIANTS
     name: str = ""  # of the package; the source's where empty
     evaluations: tuple[dict[str, Any], ...] = ()  # scores of the model on labelled sets, for the card
+    table: CalibrationTable | None = None  # for INT8 variants
+    gate: Gate | None = None  # for INT8 variants; None leaves them ungated
 
     def __post_init__(self) -> None:
         for variant in self.variants:
@@ -63,6 +60,8 @@ class Options:
             raise ConfigError("no variant is asked for", hint=f"known: {', '.join(VARIANTS)}")
         if self.name and not re.fullmatch(r"\w[\w.-]{0,63}", self.name):
             raise ConfigError(f"name {self.name!r} cannot name a package", hint="use letters, digits, '.', '_' and '-'")
+        if self.table is None and any(map(is_int8, self.variants)):
+            raise ConfigError("INT8 variants need a calibration table", hint="give --calib")
 
 
 @dataclass(frozen=True)
@@ -72,27 +71,100 @@ class Built:
     manifest: Manifest
     files: dict[str, bytes]  # by path in the package
     parities: tuple[Parity, ...]
+    rows: tuple[Row, ...]  # of the conversion report
 
 
-def build(source: Source, options: Options, say: Say) -> Built:
-    """Make the package's files in memory; raises ExportError when a variant does not answer like the source."""
+@dataclass(frozen=True)
+class _Made:
+    """One variant, rendered and compared."""
+
+    entry: VariantEntry
+    rendered: dict[str, bytes]
+    parity: Parity
+    row: Row
+    verdict: Verdict | None
+
+
+def build(source: Source, options: Options, tell: Tell) -> Built:
+    """Make the package's files in memory.
+
+    Raises ExportError when a variant does not answer like the source, and AccuracyGateError when an INT8 variant does
+    not count like the master; the error then holds the gate's report of all variants.
+    """
     golden = golden_of(source)
     draft = draft_manifest(source, options, golden)
-    embedded = embedded_json(draft)
-    parities, entries, files = [], [], {GOLDEN_NAME: golden}
     batches = scene_batches(source.multiple)
-    for variant_id in options.variants:
-        say(f"rendering {variant_id}")
-        rendered = render(source.master, variant_id, embedded)
-        entry = variant_entry(variant_id, rendered)
-        say(f"comparing {variant_id} with {source.reference_name}")
-        parities.append(compare(planned_variant(draft, entry), rendered, source.reference, batches))
-        entries.append(replace(entry, parity=parities[-1].summary()))
-        files |= {file.path: rendered[file.basename] for file in entry.files}
-    files[PARITY] = parity_json(source.reference_name, parities)
-    manifest = replace(draft, variants=tuple(entries), reports=(FileEntry.of(PARITY, files[PARITY]),))
-    files[CARD] = model_card(manifest).encode()
-    return Built(replace(manifest, model_card=FileEntry.of(CARD, files[CARD])), files, tuple(parities))
+    made = [_make(source, options, draft, variant_id, batches, tell) for variant_id in options.variants]
+    verdicts = [one.verdict for one in made if one.verdict is not None]
+    if not all(verdict.passed for verdict in verdicts):
+        raise refusal(verdicts, gate_json(options, verdicts))
+    files = {GOLDEN_NAME: golden} | {file.path: one.rendered[file.basename] for one in made for file in one.entry.files}
+    reports = _reports(source, options, made, verdicts)
+    entries = tuple(FileEntry.of(path, data) for path, data in sorted(reports.items()))
+    manifest = replace(draft, variants=tuple(one.entry for one in made), reports=entries)
+    files |= reports | {CARD: model_card(manifest).encode()}
+    manifest = replace(manifest, model_card=FileEntry.of(CARD, files[CARD]))
+    return Built(manifest, files, tuple(one.parity for one in made), tuple(one.row for one in made))
+
+
+def _make(
+    source: Source, options: Options, draft: Manifest, variant_id: str, batches: list[Batch], tell: Tell
+) -> _Made:
+    """Render one variant, compare it, and hold it before the gate if it is INT8."""
+    tell.say(f"rendering {variant_id}")
+    rendered = render(source.master, variant_id, embedded_json(draft), options.table)
+    entry = variant_entry(variant_id, rendered)
+    kernels = check_kernels(variant_id, entry.format, rendered) if is_int8(variant_id) else None
+    tell.say(f"comparing {variant_id} with {source.reference_name}")
+    parity = compare(planned_variant(draft, entry), rendered, source.reference, batches)
+    verdict = _judged(source, options, draft, entry, rendered, tell) if is_int8(variant_id) else None
+    gate = _gate_entry(options, verdict) if is_int8(variant_id) and (verdict is None or verdict.passed) else None
+    shown = replace(entry, parity=parity.summary(), gate=gate)
+    return _Made(shown, rendered, parity, Row.of(shown, kernels), verdict)
+
+
+def _gate_entry(options: Options, verdict: Verdict | None) -> dict[str, Any]:
+    """What the manifest says of an INT8 variant's gate, and of the calibration behind it."""
+    assert options.table is not None
+    table = options.table
+    about = {"photos": len(table.photos), "method": table.method, "sparse": table.sparse, "sha256": table.sha256}
+    return {**({"status": UNGATED} if verdict is None else verdict.summary()), "calibration": about}
+
+
+def _judged(
+    source: Source, options: Options, draft: Manifest, entry: VariantEntry, rendered: dict[str, bytes], tell: Tell
+) -> Verdict | None:
+    """The gate's verdict in the variant's real engine."""
+    if options.gate is None:
+        tell.say(f"{entry.id} is not gated")
+        return None
+    tell.say(f"counting {len(options.gate.photos)} photos with {entry.id}")
+    with opened(planned_variant(draft, entry), rendered) as backend, tell.over(len(options.gate.photos)) as advance:
+        info = backend.info()
+        engine = f"{info.engine} {info.engine_version} {info.device}"
+        return judge(options.gate, entry.id, engine, counter_of(backend, source), advance)
+
+
+def _reports(source: Source, options: Options, made: Sequence[_Made], verdicts: Sequence[Verdict]) -> dict[str, bytes]:
+    """What explains the package, by path."""
+    reports = {
+        PARITY: parity_json(source.reference_name, [one.parity for one in made]),
+        CONVERSION: conversion_json([one.row for one in made]),
+    }
+    if options.table is not None:
+        reports[TABLE_NAME] = options.table.to_json_bytes()
+    if verdicts:
+        reports[GATE_NAME] = gate_json(options, verdicts)
+    return reports
+
+
+def gate_json(options: Options, verdicts: Sequence[Verdict]) -> bytes:
+    """reports/gate.json: the limits, and each INT8 variant beside the master."""
+    assert options.gate is not None
+    assert options.table is not None
+    about = {"limits_percent": to_plain(options.gate.limits), "calibration": options.table.sha256}
+    variants = {verdict.variant: verdict.to_json() for verdict in verdicts}
+    return (json.dumps({**about, "variants": variants}, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode()
 
 
 def draft_manifest(source: Source, options: Options, golden: bytes) -> Manifest:
@@ -109,7 +181,7 @@ def draft_manifest(source: Source, options: Options, golden: bytes) -> Manifest:
         architecture=source.architecture,
         input=InputSpec(multiple=source.multiple),
         output=OutputSpec(stride=source.stride),
-        receptive_halo=receptive_halo(source.master, stride=source.stride, multiple=source.multiple),
+        receptive_halo=source.halo,
         preprocessing=PREPROCESSING,
         parameters=source.parameters,
         macs_576x864=source.macs,
@@ -126,14 +198,6 @@ def embedded_json(manifest: Manifest) -> bytes:
     """The manifest as it stands inside each variant: all but the list of files, of which the variant is one."""
     plain = {key: value for key, value in to_plain(manifest).items() if key not in OF_FILES}
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, allow_nan=False).encode()
-
-
-def render(master: onnx.ModelProto, variant_id: str, embedded: bytes) -> dict[str, bytes]:
-    """The files of one variant by name."""
-    format_, precision, _ = VARIANTS[variant_id]
-    if format_ == "onnx":
-        return {"model.onnx": with_manifest(master, embedded)}
-    return openvino_ir(master, embedded, precision)
 
 
 def variant_entry(variant_id: str, rendered: dict[str, bytes]) -> VariantEntry:

@@ -26,7 +26,8 @@ ENCODERS = {
 
 def model_card(manifest: Manifest) -> str:
     """The card, Markdown."""
-    parts = [_what(manifest), _contract(manifest), _variants(manifest.variants), _accuracy(manifest.provenance)]
+    parts = [_what(manifest), _contract(manifest), _variants(manifest.variants), *_int8(manifest.variants)]
+    parts.append(_accuracy(manifest.provenance))
     return "\n".join([*parts, _data(manifest), _limits(), _made(manifest)])
 
 
@@ -73,6 +74,26 @@ def _variant_row(variant: VariantEntry) -> str:
     parity = variant.parity or {}
     cell, count = parity.get("max_density_error"), parity.get("max_relative_count_error")
     return f"| {variant.id} | {size:.1f} MiB | {cell} | {count} | {parity.get('engine')} |"
+
+
+def _int8(variants: Sequence[VariantEntry]) -> list[str]:
+    """How INT8 counts beside fp32; nothing where there is no INT8 variant."""
+    gated = [variant for variant in variants if variant.gate is not None]
+    if not gated:
+        return []
+    columns = [
+        "| variant | gate | photos | MAE | bias | worst density | worst photo |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    note = "Beside fp32 on photos that were not calibrated on, in per cent; each photo is in `reports/gate.json`."
+    return ["\n".join(["## INT8", "", *columns, *(_gate_row(variant) for variant in gated), "", note, ""])]
+
+
+def _gate_row(variant: VariantEntry) -> str:
+    gate = variant.gate or {}
+    keys = ("mae_percent", "bias_percent", "bin_percent", "photo_percent")
+    figures = ["-" if gate.get(key) is None else f"{gate[key]:+.2f} %" for key in keys]
+    return f"| {variant.id} | {gate.get('status')} | {gate.get('photos', '-')} | {' | '.join(figures)} |"
 
 
 def _accuracy(provenance: dict[str, Any]) -> str:

@@ -1,25 +1,38 @@
-"""`skt-export`: a checkpoint or a package to a package whose every variant is proven; inspect and verify packages."""
+"""`skt-export`: a checkpoint or a package to a package whose every variant is proven."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from exporters.command_calibrate import calibrate
+from exporters.command_engine import build_engine
+from exporters.command_lint import lint
+from exporters.command_look import inspect, verify
+from exporters.command_options import (
+    calibration_options,
+    gate_options,
+    refuse_missing_default,
+    teller,
+    with_gate_report,
+)
+from exporters.command_parity import parity
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
-from sdk.config import to_plain
 from sdk.counter import DEFAULT_PACKAGE
-from sdk.errors import ConfigError, ExportError
+from sdk.errors import AccuracyGateError, ConfigError, ExportError
 from sdk.manifest import MANIFEST_NAME
-from sdk.package import Package, write_package
+from sdk.package import write_package
 
 if TYPE_CHECKING:
     from exporters.build import Built
+    from exporters.int8 import Int8Request
 
 FORMATS = ("onnx", "openvino", "all")
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS = ("fp32", "fp16", "int8")
 FILE = click.Path(path_type=Path)
 
 
@@ -39,11 +52,13 @@ class ExportGroup(click.Group):
 @click.group(cls=ExportGroup, invoke_without_command=True)
 @click.option("-m", "--model", type=FILE, help="A checkpoint's folder, or a package. [default: the shipped package]")
 @click.option("--format", "format_", type=click.Choice(FORMATS), help="[default: onnx in fp32 and openvino in fp16]")
-@click.option("--precision", "precisions", type=click.Choice(PRECISIONS), multiple=True, help="Repeat it for both.")
+@click.option("--precision", "precisions", type=click.Choice(PRECISIONS), multiple=True, help="Repeat it for more.")
 @click.option("-o", "--output", type=FILE, metavar="NAME.skt", help="The package to write. [default: ./NAME.skt]")
 @click.option("--name", default="", help="The package's name. [default: the model's]")
 @click.option("--evaluation", "evaluations", type=FILE, multiple=True, metavar="FILE", help="From skt-eval --json.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@calibration_options
+@gate_options
 @json_option
 @click.pass_context
 @friendly
@@ -56,12 +71,20 @@ def main(
     name: str,
     evaluations: tuple[Path, ...],
     force: bool,
+    calib: tuple[str, ...],
+    calib_photos: int,
+    method: str,
+    bias_correction: bool,
+    allow_sparse: bool,
+    gate: str,
+    gate_photos: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Export a model: skt-export -m CHECKPOINT -o NAME.skt.
 
     Every variant is compared with the model on drawn scenes. If one does not answer like it, nothing is written and
-    the exit code is 6.
+    the exit code is 6. INT8 variants, with --calib, are held beside the fp32 model on photos that were not calibrated
+    on; if one counts differently, nothing but the gate's report is written and the exit code is 7.
     """
     given = any(_is_given(context, option) for option in context.command.params)
     if context.invoked_subcommand is not None:
@@ -70,68 +93,48 @@ def main(
     if not given:
         click.echo(context.get_help())
         return
-    variants = choose_variants(format_, precisions)
+    variants = choose_variants(format_, precisions, calibrated=bool(calib))
     if output is not None:
         check_output(output, force=force)
+    if calib and not any(variant.endswith("int8") for variant in variants):
+        raise ConfigError("--calib is for INT8, and no INT8 variant is asked for", hint="add --precision int8")
+    order = Order(model or DEFAULT_PACKAGE, variants, name, evaluations, output, force)
     with export_extra():
-        built, target = _build(model or DEFAULT_PACKAGE, variants, name, evaluations, output, force)
+        from exporters.gate import parse_limits
+        from exporters.int8 import Int8Request
+
+        limits = parse_limits(gate)
+        request = Int8Request(calib, calib_photos, method, limits, gate_photos, allow_sparse, bias_correction)
+        built, target = _build(order, request)
         with write_package(target, built.manifest, built.files, overwrite=force):
             pass
     report(built, target, as_json=as_json)
 
 
-@main.command()
-@click.argument("package", type=FILE)
-@json_option
-@friendly
-def inspect(package: Path, as_json: bool) -> None:
-    """Show what PACKAGE holds."""
-    with Package.open(package) as opened:
-        manifest = opened.manifest
-    if as_json:
-        print_json(to_plain(manifest))
-        return
-    macs = manifest.macs_576x864 / 1e9
-    click.echo(f"{manifest.name} {manifest.version}: {manifest.architecture}, {manifest.parameters:,} parameters, "
-               f"{macs:.1f} GMAC at 576 x 864")  # fmt: skip
-    click.echo(f"  input   {manifest.input.dtype} {manifest.input.layout} {manifest.input.colour}, "
-               f"sides multiples of {manifest.input.multiple}")  # fmt: skip
-    click.echo(f"  output  a cell covers {manifest.output.stride} pixels and sees {manifest.receptive_halo} beyond it")
-    for variant in manifest.variants:
-        size = sum(entry.size for entry in variant.files) / 2**20
-        needs = ", ".join(f"{engine} {lowest}" for engine, lowest in sorted(variant.requires.items()))
-        click.echo(f"  {variant.id:<14} {size:6.1f} MiB  {needs}")
+main.add_command(build_engine)
+main.add_command(calibrate)
+main.add_command(inspect)
+main.add_command(lint)
+main.add_command(parity)
+main.add_command(verify)
 
 
-@main.command()
-@click.argument("package", type=FILE)
-@json_option
-@friendly
-def verify(package: Path, as_json: bool) -> None:
-    """Check that PACKAGE is whole: every file, the golden photo, and the manifest inside each variant."""
-    with export_extra(), Package.open(package) as opened:
-        from exporters.verify import verify as check
+def choose_variants(format_: str | None, precisions: tuple[str, ...], *, calibrated: bool = False) -> tuple[str, ...]:
+    """The ids of what was asked for: all of a format and precision, and the default ones where nothing was.
 
-        check(opened)
-        files = len(opened.manifest.files)
-    if as_json:
-        print_json({"package": str(package), "files": files, "verified": True})
-    else:
-        click.echo(f"{package} is whole: {files} files")
-
-
-def choose_variants(format_: str | None, precisions: tuple[str, ...]) -> tuple[str, ...]:
-    """The ids of what was asked for: all of a format and precision, and the default ones where nothing was."""
+    calibrated: photos or a table are given, so that INT8 is meant where no precision is named.
+    """
     with export_extra():
-        from exporters.build import DEFAULT_VARIANTS, VARIANTS
+        from exporters.render import DEFAULT_VARIANTS, VARIANTS
 
-    if format_ is None and not precisions:
-        return DEFAULT_VARIANTS
+    plain = tuple(precision for precision in PRECISIONS if calibrated or precision != "int8")
     chosen = tuple(
         variant
         for variant, (made, precision, _) in VARIANTS.items()
-        if format_ in (None, "all", made) and precision in (precisions or PRECISIONS)
+        if format_ in (None, "all", made) and precision in (precisions or plain)
     )
+    if format_ is None and not precisions:
+        chosen = tuple(variant for variant in chosen if variant in DEFAULT_VARIANTS or variant.endswith("int8"))
     if not chosen:
         asked = f"--format {format_} --precision {' '.join(precisions)}"
         raise ConfigError(f"there is no variant for {asked}", hint=f"known: {', '.join(VARIANTS)}")
@@ -150,46 +153,55 @@ def check_output(output: Path, *, force: bool) -> None:
 
 def report(built: Built, target: Path, *, as_json: bool) -> None:
     """What was made: one row a variant."""
+    from exporters.conversion import conversion_table
+
     manifest = built.manifest
     if as_json:
-        variants = {parity.variant: parity.summary() for parity in built.parities}
+        variants = {row.variant: row.to_json() for row in built.rows}
         print_json({"package": str(target), "name": manifest.name, "version": manifest.version, "variants": variants})
         return
-    click.echo(f"{'variant':<14} {'size':>10}  {'count off by':>12}  {'cell off by':>11}  compared in")
-    for variant, parity in zip(manifest.variants, built.parities, strict=True):
-        size = sum(entry.size for entry in variant.files) / 2**20
-        figures: dict[str, Any] = parity.summary()
-        count, cell = figures["max_relative_count_error"], figures["max_density_error"]
-        click.echo(f"{variant.id:<14} {size:6.1f} MiB  {count:>12.1e}  {cell:>11.1e}  {figures['engine']}")
+    click.echo(conversion_table(built.rows))
     click.echo(f"wrote {target}: {manifest.name} {manifest.version}")
 
 
-def _build(
-    model: Path, variants: tuple[str, ...], name: str, evaluations: tuple[Path, ...], output: Path | None, force: bool
-) -> tuple[Built, Path]:
+@dataclass(frozen=True)
+class Order:
+    """What to export, and where to."""
+
+    model: Path
+    variants: tuple[str, ...]
+    name: str
+    evaluations: tuple[Path, ...]
+    output: Path | None
+    force: bool
+
+
+def _build(order: Order, request: Int8Request) -> tuple[Built, Path]:
     """The package in memory, and where it goes."""
     from exporters.build import Options, build
     from exporters.evaluations import read_evaluation
+    from exporters.int8 import prepare
+    from exporters.render import is_int8
     from exporters.source import open_source
 
-    options = Options(variants, name, tuple(read_evaluation(path) for path in evaluations))
-    _say(f"reading {model}")
-    if model == DEFAULT_PACKAGE and not model.exists():
-        raise ConfigError("this installation has no default package to export", hint="give a model with -m")
-    with open_source(model) as source:
-        target = output or Path(f"{name or source.name}.skt")
-        check_output(target, force=force)
-        return build(source, options, _say), target
+    evaluations, tell = tuple(read_evaluation(path) for path in order.evaluations), teller()
+    tell.say(f"reading {order.model}")
+    refuse_missing_default(order.model)
+    with open_source(order.model) as source:
+        target = order.output or Path(f"{order.name or source.name}.skt")
+        check_output(target, force=order.force)
+        wanted = any(map(is_int8, order.variants))
+        table, gate = prepare(source, request, tell) if wanted else (source.table, None)
+        try:
+            return build(source, Options(order.variants, order.name, evaluations, table, gate), tell), target
+        except AccuracyGateError as error:
+            raise with_gate_report(error, target) from error
 
 
 def _refuse_options(command: str, *, given: bool) -> None:
     if given:
         message = f"options before {command} are for an export, and {command} would not see them"
         raise ConfigError(message, hint=f"write skt-export {command} PACKAGE, then its options")
-
-
-def _say(text: str) -> None:
-    click.echo(text, err=True)
 
 
 def _is_given(context: click.Context, option: click.Parameter) -> bool:

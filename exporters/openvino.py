@@ -1,4 +1,4 @@
-"""OpenVINO variants: the master as IR, weights kept in fp32 or compressed to fp16."""
+"""OpenVINO variants: the master or its INT8 model as IR, float weights kept in fp32 or compressed to fp16."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RT_INFO = ["skt", "manifest"]
 
 
 def openvino_ir(model: onnx.ModelProto, manifest: bytes, precision: str) -> dict[str, bytes]:
-    """model.xml and model.bin of the master, weights in fp32 or fp16; the manifest's JSON in rt_info."""
+    """model.xml and model.bin of a model, its float weights in fp32, or fp16 for that; the manifest in rt_info."""
     converted = _converted(model)
     converted.set_rt_info(manifest.decode(), RT_INFO)
     with tempfile.TemporaryDirectory(prefix="skt-export-") as folder, export_extra():

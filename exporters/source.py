@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.needs import export_extra
 from exporters.parity import Batch, Reference
+from exporters.receptive import receptive_halo
 from runtimes import Candidate, LoadOptions, Output, load
 from sdk import __version__
 from sdk.errors import ArtifactError
@@ -45,6 +47,12 @@ class Source:
     master: onnx.ModelProto
     reference: Reference  # the answers that every variant must give
     reference_name: str
+    table: CalibrationTable | None = None  # of a package that holds one
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a tile that its density depends on."""
+        return receptive_halo(self.master, stride=self.stride, multiple=self.multiple)
 
 
 @contextmanager
@@ -102,7 +110,14 @@ def from_package(package: Package) -> Iterator[Source]:
             master=read_master(files["model.onnx"], f"{MASTER} of package {manifest.name}"),
             reference=backend.run,
             reference_name=f"{MASTER} in onnxruntime {backend.info().engine_version}",
+            table=_table(package),
         )
+
+
+def _table(package: Package) -> CalibrationTable | None:
+    """The calibration table in a package."""
+    data = package.read_report(TABLE_NAME)
+    return None if data is None else CalibrationTable.from_json_bytes(data, f"{TABLE_NAME} of {package.path}")
 
 
 def torch_reference(network: CountingNetwork) -> Reference:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan, probe
 from sdk.cache import cache_folder
 from sdk.errors import ConfigError, InputError
-from sdk.frame import Frame, Image, Photo, decode, pad_to_multiple, photo_cells, shrink
+from sdk.frame import Frame, Image, Photo, decode, shrink
 from sdk.package import Package
 from sdk.result import CountResult, Timings
-from sdk.tiling import Tile, plan_tiles, room_between_halos
+from sdk.tiling import room_between_halos
 from sdk.timing import Stopwatch
 from sdk.variants import planned_variants
+from sdk.whole import Pieces, whole_density
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -109,15 +110,9 @@ class CrowdCounter:
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
-        multiple, stride = self.manifest.input.multiple, self.manifest.output.stride
-        padded = pad_to_multiple(image, multiple)
-        height, width = padded.shape[:2]
         side = min(self.options.tile, self.manifest.input.max_side or self.options.tile)
-        tiles = plan_tiles(height, width, side=side, halo=self._halo(), multiple=multiple)
-        whole = np.empty((height // stride, width // stride), np.float32)
-        for tile in tiles:
-            self._run_tile(padded, tile, whole)
-        return np.ascontiguousarray(photo_cells(whole, image.shape[0], image.shape[1], stride)), len(tiles)
+        pieces = Pieces(side, self._halo(), self.manifest.input.multiple, self.manifest.output.stride)
+        return whole_density(self._backend.run, image, pieces)
 
     def info(self) -> BackendInfo:
         """What really loaded: engine, device, precision, threads, and notes on fallbacks."""
@@ -143,15 +138,6 @@ class CrowdCounter:
         """Pixels around a tile that its counts depend on, rounded up to the model's multiple."""
         multiple = self.manifest.input.multiple
         return -(-self.manifest.receptive_halo // multiple) * multiple
-
-    def _run_tile(self, padded: Image, tile: Tile, whole: NDArray[np.float32]) -> None:
-        rows, columns, stride = tile.rows, tile.columns, self.manifest.output.stride
-        batch = padded[None, rows.low : rows.high, columns.low : columns.high]
-        answer = self._backend.run(batch).density[0]
-        top, left = (rows.start - rows.low) // stride, (columns.start - columns.low) // stride
-        height, width = (rows.stop - rows.start) // stride, (columns.stop - columns.start) // stride
-        part = answer[top : top + height, left : left + width]
-        whole[rows.start // stride : rows.stop // stride, columns.start // stride : columns.stop // stride] = part
 
     def _warnings(self, image: Image, frame: Frame) -> tuple[str, ...]:
         height, width = image.shape[:2]

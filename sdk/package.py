@@ -54,6 +54,11 @@ class Package:
         """A variant's files by name, {"model.onnx": b"..."}, sha256 checked."""
         return {entry.basename: self._read(entry) for entry in self.manifest.variant(variant_id).files}
 
+    def read_report(self, path: str) -> bytes | None:
+        """A report's bytes, sha256 checked; None where the package holds no such report."""
+        found = [entry for entry in self.manifest.reports if entry.path == path]
+        return self._read(found[0]) if found else None
+
     def golden(self) -> Golden:
         """One photo and the master's answer to it."""
         return _golden(self.manifest, self._read(self.manifest.golden))

@@ -4,6 +4,7 @@ COUNT_RELATIVE = 1e-3  # a count beside the same count by another path: tiled, p
 DENSITY_ABSOLUTE = 1e-4  # people per cell, one engine beside another in fp32
 TILED_RELATIVE = 1e-5  # a count in tiles, or in a batch, beside the same count whole, on one engine
 EXACT = 1e-6  # relative, for the same arithmetic in another order
+INT8_RELATIVE = 0.05  # an INT8 count of drawn crowds beside the fp32 count, on a small calibration
 PUBLISHED_RELATIVE = 0.01  # a network's size beside the rounded figure in its paper
 LITERAL_RELATIVE = 1e-6  # a loss beside its formulas, term by term in double precision
 CROP_PIXELS = 0.25  # a head's place in a training crop beside its point

@@ -7,9 +7,13 @@ from pathlib import Path
 import onnx
 import pytest
 
-from exporters.build import VARIANTS, Built, Options, build
+from exporters.build import Built, Options, build
+from exporters.calibration import CalibrationTable, calibrate
+from exporters.onnx import read_master
 from exporters.source import open_source
-from sdk.package import write_package
+from sdk.counter import DEFAULT_PACKAGE
+from sdk.package import Package, write_package
+from tests.exporters.calibrated import FLOATS, drawn_shots, quiet_tell
 from tests.students import save_student
 
 
@@ -21,9 +25,9 @@ def student_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def built(student_checkpoint: Path) -> Built:
-    """That student's package in memory, with every variant."""
+    """That student's package in memory, with every variant in float."""
     with open_source(student_checkpoint) as source:
-        return build(source, Options(tuple(VARIANTS)), lambda _: None)
+        return build(source, Options(FLOATS), quiet_tell())
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +42,16 @@ def package(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("packages") / "bl-tiny.skt"
     write_package(path, built.manifest, built.files).close()
     return path
+
+
+@pytest.fixture(scope="session")
+def shipped_master() -> onnx.ModelProto:
+    """The master of the shipped package: a trained student, whose counts are well-conditioned."""
+    with Package.open(DEFAULT_PACKAGE) as opened:
+        return read_master(opened.read("onnx-fp32")["model.onnx"], "the shipped package")
+
+
+@pytest.fixture(scope="session")
+def shipped_table(shipped_master: onnx.ModelProto) -> CalibrationTable:
+    """Its calibration on drawn photos."""
+    return calibrate(shipped_master, drawn_shots(), multiple=16)

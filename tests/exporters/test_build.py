@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporters.build import VARIANTS, Built, Options, build
+from exporters.build import Built, Options, build
 from exporters.source import Source, open_source, without_paths
 from exporters.verify import verify
 from runtimes import Output
@@ -18,6 +18,7 @@ from sdk.counter import CrowdCounter
 from sdk.errors import ArtifactError, ConfigError, ExportError, VariantUnknown
 from sdk.manifest import FileEntry
 from sdk.package import Package, write_package
+from tests.exporters.calibrated import FLOATS, quiet_tell
 from tests.tolerances import COUNT_RELATIVE
 
 
@@ -26,10 +27,6 @@ def again(package: Path) -> Iterator[Source]:
     """The package as a source, rendered again without its checkpoint."""
     with open_source(package) as source:
         yield source
-
-
-def quiet(_: str) -> None:
-    """Say nothing."""
 
 
 def test_the_package_is_whole_and_what_is_inside_agrees(package: Path) -> None:
@@ -85,7 +82,7 @@ def test_scores_reach_the_card_and_the_provenance(again: Source, built: Built) -
     scores = {"dataset": "points test", "photos": 3, "mae": 4.25, "rmse": 6.0, "bias": -1.5, "bins": [part]}
     scores["package"] = f"bl-tiny {built.manifest.version}"
 
-    made = build(again, Options(("onnx-fp32",), evaluations=(scores,)), quiet)
+    made = build(again, Options(("onnx-fp32",), evaluations=(scores,)), quiet_tell())
 
     assert "| points test | 3 | 4.2 | 6.0 | -1.5 |" in made.files["MODEL_CARD.md"].decode()
     assert "| 501 or more | 2 | 9.0 | -3.0 |" in made.files["MODEL_CARD.md"].decode()
@@ -93,7 +90,7 @@ def test_scores_reach_the_card_and_the_provenance(again: Source, built: Built) -
 
 
 def test_a_package_renders_again_without_its_checkpoint_to_the_same_model(again: Source, built: Built) -> None:
-    made = build(again, Options(("openvino-fp16",), name="renamed"), quiet)
+    made = build(again, Options(("openvino-fp16",), name="renamed"), quiet_tell())
 
     assert (made.manifest.name, made.manifest.version) == ("renamed", built.manifest.version)
     assert made.files["variants/openvino-fp16/model.bin"] == built.files["variants/openvino-fp16/model.bin"]
@@ -101,7 +98,7 @@ def test_a_package_renders_again_without_its_checkpoint_to_the_same_model(again:
 
 
 def test_a_package_without_its_master_cannot_be_rendered_again(again: Source, tmp_path: Path) -> None:
-    made = build(again, Options(("openvino-fp32",)), quiet)
+    made = build(again, Options(("openvino-fp32",)), quiet_tell())
     write_package(tmp_path / "x.skt", made.manifest, made.files).close()
 
     with pytest.raises(VariantUnknown, match="has no variant 'onnx-fp32'"), open_source(tmp_path / "x.skt"):
@@ -114,7 +111,7 @@ def test_a_variant_that_miscounts_stops_the_build(again: Source) -> None:
         return Output(answer.density + 0.01, answer.count)
 
     with pytest.raises(ExportError, match="variant onnx-fp32 does not answer like the model"):
-        build(replace(again, reference=late), Options(), quiet)
+        build(replace(again, reference=late), Options(), quiet_tell())
 
 
 @pytest.mark.parametrize(
@@ -175,4 +172,4 @@ def test_every_variant_is_known_to_the_planner(package: Path) -> None:
     with CrowdCounter(package) as counter:
         usable = {candidate.variant.id for candidate in counter.explain().candidates}
 
-    assert usable == set(VARIANTS)
+    assert usable == set(FLOATS)

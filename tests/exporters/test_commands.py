@@ -104,7 +104,7 @@ def test_inspect_gives_the_manifest_as_json(package: Path) -> None:
 
 
 def test_verify_says_that_a_package_is_whole(package: Path) -> None:
-    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 8 files"
+    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 9 files"
     assert json.loads(skt_export("verify", package, "--json").stdout)["verified"] is True
 
 
@@ -171,17 +171,21 @@ def test_formats_and_precisions_choose_the_variants() -> None:
         choose_variants("onnx", ("fp16",))
 
 
-def test_an_interrupt_leaves_nothing(package: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("existing", [(), ("--force",)], ids=["new", "replacing"])
+def test_an_interrupt_leaves_what_was_there(package: Path, tmp_path: Path, existing: tuple[str, ...]) -> None:
     output, scratch = tmp_path / "output", tmp_path / "scratch"
     output.mkdir()
     scratch.mkdir()
+    if existing:
+        (output / "x.skt").write_text("the old package", "utf-8")
     words = [sys.executable, "-m", "exporters.commands", "-m", package, "--format", "all", "-o", output / "x.skt"]
 
     listening = {"preexec_fn": hear_ctrl_c, "env": {**os.environ, "TMPDIR": str(scratch)}}
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, **listening) as work:
+    with subprocess.Popen([*words, *existing], stderr=subprocess.PIPE, text=True, **listening) as work:
         while "comparing" not in work.stderr.readline():
             assert work.poll() is None
         work.send_signal(signal.SIGINT)
 
     assert work.returncode == 1
-    assert not [*output.iterdir(), *scratch.glob("skt-export-*")]
+    assert [path.read_text("utf-8") for path in output.iterdir()] == ["the old package"] * len(existing)
+    assert not list(scratch.glob("skt-export-*"))
