@@ -59,15 +59,12 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
 }
 
 
-PATTERN_PEOPLE = 4  # people counted in a pattern up to which its loss is about their number
-
-
 def pattern_loss(density: Tensor) -> Tensor:
-    """People counted where there is no scene at all, far fewer of them weighing than counted: k log(1 + n / k).
+    """People counted where there is no scene at all, n of them: 2 (sqrt(1 + n) - 1), which is n where they are few.
 
     A network that never saw noise counts thousands in it, whose gradient would drown that of all photos.
     """
-    return PATTERN_PEOPLE * torch.log1p(density.sum() / PATTERN_PEOPLE)
+    return 2 * (torch.sqrt(1 + density.sum()) - 1)
 
 
 USUAL_PEOPLE = 100  # a crop of so many people weighs 1, whatever the balance

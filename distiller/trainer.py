@@ -50,7 +50,7 @@ def kept_scale(network: CountingNetwork) -> Iterator[None]:
 
 def filter_lengths(weight: Tensor) -> Tensor:
     """The length of each filter of a convolution's weight (o, i, h, w), (o, 1, 1, 1)."""
-    return torch.linalg.vector_norm(weight, dim=(1, 2, 3), keepdim=True).clamp(min=1e-12)
+    return weight.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
 
 
 class Trainer:

@@ -204,7 +204,7 @@ def variant_entry(variant_id: str, rendered: dict[str, bytes]) -> VariantEntry:
     """The manifest's entry of a variant."""
     format_, precision, requires = VARIANTS[variant_id]
     files = tuple(FileEntry.of(f"variants/{variant_id}/{name}", data) for name, data in sorted(rendered.items()))
-    opset = OPSET if format_ == "onnx" else None
+    opset = None if format_ == "openvino" else OPSET
     return VariantEntry(variant_id, format_, precision, files, opset=opset, requires=dict(requires))
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exporters.build import Built
     from exporters.int8 import Int8Request
 
-FORMATS = ("onnx", "openvino", "all")
+FORMATS = ("onnx", "openvino", "tensorrt", "all")
 PRECISIONS = ("fp32", "fp16", "int8")
 FILE = click.Path(path_type=Path)
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exporters.onnx import load_model
+from exporters.sessions import SourceBackend
 from runtimes import Backend, Candidate, LoadOptions, Output, Variant
 from runtimes.load import load
 from runtimes.plan import arithmetic
@@ -92,19 +94,23 @@ class Parity:
 
 def compare(variant: Variant, files: Mapping[str, bytes], reference: Reference, batches: Sequence[Batch]) -> Parity:
     """Run a variant on this machine's CPU and put it beside the reference; raises ExportError where they disagree."""
-    engine = ENGINES[variant.format]
     with opened(variant, files, threads=1) as backend:
         cases = tuple(_case(reference(batch), backend.run(batch), batch) for batch in batches)
         info = backend.info()
     limits = LIMITS[variant.precision]
-    parity = Parity(variant.id, engine, info.engine_version, info.precision, limits, cases)
+    parity = Parity(variant.id, info.engine, info.engine_version, info.precision, limits, cases)
     if not parity.passed:
         raise _refusal(parity)
     return parity
 
 
 def opened(variant: Variant, files: Mapping[str, bytes], threads: int | None = None) -> Backend:
-    """A variant on this machine's CPU, in the engine that devices use; on all cores if threads is absent."""
+    """A variant on this machine's CPU, in the engine that devices use; on all cores if threads is absent.
+
+    TensorRT does not run on a CPU: its source runs there as it is written.
+    """
+    if variant.format == "tensorrt":
+        return SourceBackend(variant, load_model(files["model.onnx"], variant.id), threads)
     candidate = Candidate(variant, ENGINES[variant.format], "cpu", arithmetic(variant.precision, "cpu"))
     return load(candidate, files, LoadOptions(threads=threads))
 

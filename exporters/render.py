@@ -11,6 +11,7 @@ from exporters.calibration_table import CalibrationTable
 from exporters.onnx import with_manifest
 from exporters.openvino import openvino_ir
 from exporters.quantize import int8_model
+from exporters.tensorrt import tensorrt_source
 
 VARIANTS = {  # id: format, precision, and the lowest engine that the SDK installs with
     "onnx-fp32": ("onnx", "fp32", {"onnxruntime": ">=1.20"}),
@@ -18,6 +19,9 @@ VARIANTS = {  # id: format, precision, and the lowest engine that the SDK instal
     "openvino-fp32": ("openvino", "fp32", {"openvino": ">=2025.0"}),
     "openvino-fp16": ("openvino", "fp16", {"openvino": ">=2025.0"}),
     "openvino-int8": ("openvino", "int8", {"openvino": ">=2025.0"}),
+    "tensorrt-fp32": ("tensorrt", "fp32", {"tensorrt": ">=10.3"}),
+    "tensorrt-fp16": ("tensorrt", "fp16", {"tensorrt": ">=10.3"}),
+    "tensorrt-int8": ("tensorrt", "int8", {"tensorrt": ">=10.3"}),
 }
 DEFAULT_VARIANTS = ("onnx-fp32", "openvino-fp16")
 
@@ -57,7 +61,13 @@ def _openvino(rendering: Rendering) -> dict[str, bytes]:
     return openvino_ir(rendering.for_cpu(), rendering.embedded, rendering.precision)
 
 
+def _tensorrt(rendering: Rendering) -> dict[str, bytes]:
+    source = tensorrt_source(rendering.master, rendering.precision, rendering.table)
+    return {"model.onnx": with_manifest(source, rendering.embedded)}
+
+
 RENDERERS: dict[str, Callable[[Rendering], dict[str, bytes]]] = {  # format: what makes its files
     "onnx": _onnx,
     "openvino": _openvino,
+    "tensorrt": _tensorrt,
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, final
 
+import numpy as np
 import onnx
 
-from runtimes.cpu import cores
+from runtimes import Backend, BackendInfo, Output, Variant
+from runtimes.base import Batch, Grid
+from runtimes.cpu import cores, cpu_name
 
 
 class Session(Protocol):
@@ -17,8 +20,33 @@ class Session(Protocol):
         """The outputs of these names, or all."""
 
 
-def open_session(model: onnx.ModelProto, *, optimise: bool = True) -> Session:
-    """The model on all cores of this machine's CPU.
+@final
+class SourceBackend(Backend):
+    """A TensorRT source, node by node as it is written, in ONNX Runtime: what the plan built of it should answer."""
+
+    def __init__(self, variant: Variant, model: onnx.ModelProto, threads: int | None) -> None:
+        import onnxruntime
+
+        self._session = open_session(model, optimise=False, threads=threads)
+        info = BackendInfo(
+            engine="onnxruntime",
+            engine_version=onnxruntime.__version__,
+            device="cpu",
+            device_name=cpu_name(),
+            precision=variant.precision,
+            threads=threads or cores(),
+            variant=variant.id,
+            notes=("the source, not a plan",),
+        )
+        super().__init__(info, Grid(variant.stride, variant.multiple))
+
+    def _infer(self, batch: Batch) -> Output:
+        density, count = self._session.run(["density", "count"], {"image": batch})
+        return Output(np.asarray(density), np.asarray(count))
+
+
+def open_session(model: onnx.ModelProto, *, optimise: bool = True, threads: int | None = None) -> Session:
+    """The model on this machine's CPU, on all cores if threads is absent.
 
     optimise: let ONNX Runtime fuse nodes. Not for INT8 between fp16: version 1.32 fuses those to a model that counts
     almost nobody.
@@ -26,7 +54,7 @@ def open_session(model: onnx.ModelProto, *, optimise: bool = True) -> Session:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = cores()
+    settings.intra_op_num_threads = threads or cores()
     settings.log_severity_level = 3
     if not optimise:
         settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -47,7 +47,7 @@ def _verify_calibration(package: Package) -> None:
 
 
 def _embedded(variant: VariantEntry, files: dict[str, bytes]) -> dict[str, Any]:
-    read = {"onnx": _from_onnx, "openvino": _from_openvino}.get(variant.format)
+    read = {"onnx": _from_onnx, "openvino": _from_openvino, "tensorrt": _from_onnx}.get(variant.format)
     if read is None:
         raise ArtifactError(f"variant {variant.id} has format {variant.format}, which this release cannot verify")
     try:
