@@ -92,7 +92,6 @@ class TrainConfig:
     decay: int = 4000  # linear: steps at the end over which it falls to zero
     lr: float = 1e-3
     last_lr: float = 1.0  # of lr, the part for the last convolution: its weights are small, people per cell
-    keep_scale: bool = False  # without normalisation: let steps turn filters, not lengthen them; see kept_scale
     weight_decay: float = 1e-4
     clip: float = 5.0  # greatest gradient norm, in units of its running mean
     ema: float = 0.999  # of the averaged weights, the part that a step keeps

@@ -124,7 +124,6 @@ def conv_stack(inputs: int, plan: Sequence[int | str], *, dilation: int = 1, bat
 
 
 def revivable_relu(x: Tensor) -> Tensor:
-    """A ReLU that passes the gradient below zero too, so that cells which answer nobody learn to count as fast as
-    others unlearn it: with a tenth of it, noise left ever more cells below zero, until nobody was counted.
-    """
-    return x + (F.relu(x) - x).detach()
+    """A ReLU that passes a tenth of the gradient below zero, so that cells which answer nobody can learn to count."""
+    below = 0.1 * x.clamp(max=0)
+    return F.relu(x) + below - below.detach()

@@ -62,7 +62,7 @@ def density_mse(density: Tensor, target: Tensor) -> Tensor:
 
 
 BLOCKS = (1, 4, 16)  # sides in cells of the blocks whose sums are compared, beside the whole crop
-LEAST_VARIANCE = 0.05  # people squared, of a cell; of a block, times the fourth root of its cells
+LEAST_VARIANCE = 0.05  # people squared, of a cell; of a block, times the root of its cells
 
 
 def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
@@ -70,9 +70,7 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
 
     A count of m people scatters with variance m, so an error e weighs e^2 / m: the score of Poisson regression, whose
     optimum is the mean. Unlike an absolute loss it does not predict nobody where it is unsure, and unlike plain squares
-    it is not ruled by the densest cells. The variance is the prediction's, without gradient; at least an eighth of the
-    true count, lest people that are missed altogether drown all others; and never below a floor, so low that a faint
-    glow over nobody is still pushed down by its sum.
+    it is not ruled by the densest cells. The variance is the prediction's, without gradient, never below a floor.
     density, target: (h, w) float32, people per cell.
     """
     if density.ndim != 2 or density.shape != target.shape:
@@ -90,5 +88,5 @@ def block_sums(maps: Tensor, side: int) -> Tensor:
 
 def _poisson_error(both: Tensor, cells: int) -> Tensor:
     counted, true = both
-    variance = torch.maximum(counted.detach(), true / 8) + LEAST_VARIANCE * cells**0.25
+    variance = counted.detach() + LEAST_VARIANCE * cells**0.5
     return torch.sum((counted - true) ** 2 / (2 * variance))

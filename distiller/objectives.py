@@ -40,9 +40,13 @@ def squared_error(density: Tensor, points: Tensor, config: TrainConfig) -> Tenso
 
 
 def poisson(density: Tensor, points: Tensor, config: TrainConfig) -> Tensor:
-    """See poisson_squares; density (h, w), points (n, 2)."""
+    """See poisson_squares; density (h, w), points (n, 2).
+
+    In a crop of nobody the sum is added, the Poisson loss of a true 0: the squares alone no longer push a faint glow.
+    """
     size = (density.shape[0] * STRIDE, density.shape[1] * STRIDE)
-    return poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
+    squares = poisson_squares(density, density_map(points, size, config.target, stride=STRIDE))
+    return squares if len(points) else squares + density.sum()
 
 
 def transport(density: Tensor, points: Tensor, _config: TrainConfig) -> Tensor:
@@ -59,14 +63,6 @@ OBJECTIVES: dict[str, Callable[[Tensor, Tensor, TrainConfig], Tensor]] = {
 }
 
 
-def pattern_loss(density: Tensor) -> Tensor:
-    """People counted where there is no scene at all, n of them: 2 (sqrt(1 + n) - 1), which is n where they are few.
-
-    A network that never saw noise counts thousands in it, whose gradient would drown that of all photos.
-    """
-    return 2 * (torch.sqrt(1 + density.sum()) - 1)
-
-
 USUAL_PEOPLE = 100  # a crop of so many people weighs 1, whatever the balance
 FEW_PEOPLE = 10  # below about so many, crops weigh alike, so that empty ones do not outweigh the others
 
@@ -81,13 +77,11 @@ def crop_weight(people: float, balance: float) -> float:
 
 
 def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
-    """Weighted mean of the crops' losses: the config's objective, or pattern_loss; density (n, h, w)."""
+    """Weighted mean of the objective over the crops; density (n, h, w)."""
     losses = [_crop_loss(one, crop, config) for one, crop in zip(density, crops, strict=True)]
     return torch.stack(losses).mean()
 
 
 def _crop_loss(density: Tensor, crop: Crop, config: TrainConfig) -> Tensor:
-    if crop.pattern:
-        return pattern_loss(density)
     points = torch.from_numpy(crop.points).to(density.device)
     return crop_weight(density.sum().item(), config.balance) * OBJECTIVES[config.objective](density, points, config)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from distiller import checkpoint as store
 from distiller.augment import Crop
 from distiller.config import TrainConfig
 from distiller.device import choose_device
-from distiller.networks import STRIDE, Architecture, CountingNetwork, convolutions, fused
+from distiller.networks import STRIDE, Architecture, CountingNetwork, fused
 from distiller.parallel import Ranks, mean_over_ranks
 from distiller.pretrained import load_encoder, measure_statistics, rescale, start_head
 from distiller.schedule import learning_rate
@@ -26,31 +26,6 @@ from distiller.task import PARTS, Task, make_adapters
 from distiller.teacher import Teacher
 from sdk.config import to_plain
 from sdk.errors import ArtifactError, ConfigError, InferenceError
-
-
-@contextmanager
-def kept_scale(network: CountingNetwork) -> Iterator[None]:
-    """Let an optimizer's step turn each filter, but neither lengthen it nor move the mean of its weights.
-
-    Without normalisation each layer's scale multiplies the count, and Adam moves the weights of all layers together
-    along it. Gradients lose their mean over each filter (gradient centralisation: Yong et al., ECCV 2020, arXiv
-    2004.01461), and filters get their length back. The last convolution is free: the count's scale is its to learn.
-    """
-    weights = [conv.weight for conv in convolutions(network)[:-1]]
-    with torch.no_grad():
-        for weight in weights:
-            if weight.grad is not None:
-                weight.grad -= weight.grad.mean((1, 2, 3), keepdim=True)
-        lengths = [filter_lengths(weight) for weight in weights]
-    yield
-    with torch.no_grad():
-        for weight, length in zip(weights, lengths, strict=True):
-            weight.mul_(length / filter_lengths(weight))
-
-
-def filter_lengths(weight: Tensor) -> Tensor:
-    """The length of each filter of a convolution's weight (o, i, h, w), (o, 1, 1, 1)."""
-    return weight.flatten(1).norm(dim=1).clamp(min=1e-12).view(-1, 1, 1, 1)
 
 
 class Trainer:
@@ -156,8 +131,7 @@ class Trainer:
         parts = torch.stack([self._backward(crops[at : at + size], last=at == starts[-1]) for at in starts]).mean(0)
         parts = mean_over_ranks(parts, self.ranks)
         self._clip(crops)
-        with kept_scale(self.network) if self.config.keep_scale else nullcontext():
-            self.optimizer.step()
+        self.optimizer.step()
         self._update_average()
         self.step += 1
         self.parts = dict(zip(PARTS, parts.tolist(), strict=True))

@@ -170,6 +170,8 @@ def test_a_format_of_a_later_release_is_not_called_verified(built: Built, tmp_pa
 
 def test_every_variant_is_known_to_the_planner(package: Path) -> None:
     with CrowdCounter(package) as counter:
-        usable = {candidate.variant.id for candidate in counter.explain().candidates}
+        plan = counter.explain()
 
-    assert usable == set(FLOATS)
+    usable = {candidate.variant.id for candidate in plan.candidates}
+    assert usable == {variant for variant in FLOATS if not variant.startswith("tensorrt")}
+    assert {item.variant.id for item in plan.discarded} >= set(FLOATS)
