@@ -125,7 +125,7 @@ def choose_variants(format_: str | None, precisions: tuple[str, ...], *, calibra
     calibrated: photos or a table are given, so that INT8 is meant where no precision is named.
     """
     with export_extra():
-        from exporters.render import DEFAULT_VARIANTS, VARIANTS
+        from exporters.render import DEFAULT_INT8, DEFAULT_VARIANTS, VARIANTS
 
     plain = tuple(precision for precision in PRECISIONS if calibrated or precision != "int8")
     chosen = tuple(
@@ -134,7 +134,7 @@ def choose_variants(format_: str | None, precisions: tuple[str, ...], *, calibra
         if format_ in (None, "all", made) and precision in (precisions or plain)
     )
     if format_ is None and not precisions:
-        chosen = tuple(variant for variant in chosen if variant in DEFAULT_VARIANTS or variant.endswith("int8"))
+        chosen = tuple(variant for variant in chosen if variant in DEFAULT_VARIANTS or variant in DEFAULT_INT8)
     if not chosen:
         asked = f"--format {format_} --precision {' '.join(precisions)}"
         raise ConfigError(f"there is no variant for {asked}", hint=f"known: {', '.join(VARIANTS)}")

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.onnx import load_model
-from exporters.sessions import SourceBackend
 from runtimes import Backend, Candidate, LoadOptions, Output, Variant
 from runtimes.load import load
 from runtimes.plan import arithmetic
@@ -110,6 +108,9 @@ def opened(variant: Variant, files: Mapping[str, bytes], threads: int | None = N
     TensorRT does not run on a CPU: its source runs there as it is written.
     """
     if variant.format == "tensorrt":
+        from exporters.onnx import load_model
+        from exporters.sessions import SourceBackend
+
         return SourceBackend(variant, load_model(files["model.onnx"], variant.id), threads)
     candidate = Candidate(variant, ENGINES[variant.format], "cpu", arithmetic(variant.precision, "cpu"))
     return load(candidate, files, LoadOptions(threads=threads))

@@ -24,6 +24,7 @@ VARIANTS = {  # id: format, precision, and the lowest engine that the SDK instal
     "tensorrt-int8": ("tensorrt", "int8", {"tensorrt": ">=10.3"}),
 }
 DEFAULT_VARIANTS = ("onnx-fp32", "openvino-fp16")
+DEFAULT_INT8 = ("onnx-int8", "openvino-int8")  # beside them, once there is a calibration
 
 
 @dataclass(frozen=True, eq=False)

@@ -104,7 +104,7 @@ def test_inspect_gives_the_manifest_as_json(package: Path) -> None:
 
 
 def test_verify_says_that_a_package_is_whole(package: Path) -> None:
-    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 9 files"
+    assert skt_export("verify", package).stdout.strip() == f"{package} is whole: 11 files"
     assert json.loads(skt_export("verify", package, "--json").stdout)["verified"] is True
 
 
@@ -164,9 +164,10 @@ def test_an_error_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
 
 def test_formats_and_precisions_choose_the_variants() -> None:
     assert choose_variants(None, ()) == ("onnx-fp32", "openvino-fp16")
-    assert choose_variants("all", ()) == ("onnx-fp32", "openvino-fp32", "openvino-fp16")
+    floats = ("onnx-fp32", "openvino-fp32", "openvino-fp16", "tensorrt-fp32", "tensorrt-fp16")
+    assert choose_variants("all", ()) == floats
     assert choose_variants("openvino", ()) == ("openvino-fp32", "openvino-fp16")
-    assert choose_variants("all", ("fp16",)) == ("openvino-fp16",)
+    assert choose_variants("all", ("fp16",)) == ("openvino-fp16", "tensorrt-fp16")
     with pytest.raises(ConfigError, match="there is no variant for --format onnx --precision fp16"):
         choose_variants("onnx", ("fp16",))
 

@@ -263,7 +263,7 @@ def skt_export(*words: str | Path) -> Result:
 def test_a_package_is_linted_variant_by_variant(package: Path) -> None:
     result = skt_export("lint", package)
 
-    assert (result.exit_code, result.stdout) == (0, "onnx-fp32: clean\n")
+    assert (result.exit_code, result.stdout) == (0, "onnx-fp32: clean\ntensorrt-fp32: clean\ntensorrt-fp16: clean\n")
 
 
 def test_a_file_is_linted_for_tensorrt_and_an_error_exits_6(master: onnx.ModelProto, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def test_every_variant_of_the_student_answers_like_torch(built: Built) -> None:
         ("onnx-fp32", True),
         ("openvino-fp32", True),
         ("openvino-fp16", True),
+        ("tensorrt-fp32", True),
+        ("tensorrt-fp16", True),
     ]
 
 
