@@ -49,7 +49,7 @@ class Crop:
     image: NDArray[np.uint8]
     points: NDArray[np.float32]
     source: str = ""  # the photo it was cut from, for messages
-    pattern: bool = False  # shows no scene at all: see empty_crop
+    nobody: bool = False  # of a picture that shows nobody anywhere: a pattern, or an empty scene
 
 
 def random_crop(image: NDArray[np.uint8], points: NDArray[np.float32], augment: Augment, rng: Generator) -> Crop:
@@ -119,4 +119,4 @@ def empty_crop(side: int, rng: Generator) -> Crop:
     stripes = np.sin(slope * side / pitch)
     strength = rng.uniform(0, 110, 3) * (rng.random(3) < 0.5)
     image = base + strength[0] * noise + strength[1] * slope + strength[2] * stripes
-    return Crop(np.clip(image, 0, 255).astype(np.uint8), np.zeros((0, 2), np.float32), "a drawn pattern", pattern=True)
+    return Crop(np.clip(image, 0, 255).astype(np.uint8), np.zeros((0, 2), np.float32), "a drawn pattern", nobody=True)

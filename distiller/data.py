@@ -142,7 +142,7 @@ class CropStream:
         seed = int(rng.integers(SCENES))
         crop = random_crop(drawn_scene(seed), np.zeros((0, 2), np.float32), self.config.augment, rng)
         image = change_light(crop.image, self.config.augment, rng)
-        return replace(crop, image=image, source=f"drawn scene {seed} without people")
+        return replace(crop, image=image, source=f"drawn scene {seed} without people", nobody=True)
 
 
 def prefetch(

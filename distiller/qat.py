@@ -100,7 +100,7 @@ def _checkpoint_of(network: CountingNetwork, trainer: Trainer) -> store.Checkpoi
 def _images(crops: CropStream, trainer: Trainer) -> Iterator[Tensor]:
     """Batches of training crops that show scenes, (n, h, w, 3) uint8: patterns would widen the ranges."""
     for step in range(RANGE_BATCHES):
-        scenes = [crop.image for crop in crops.batch(step, crops.config.batch) if not crop.pattern]
+        scenes = [crop.image for crop in crops.batch(step, crops.config.batch) if not crop.nobody]
         if scenes:
             yield torch.from_numpy(np.stack(scenes)).to(trainer.device)
 

@@ -128,7 +128,7 @@ def _give_weights(trainer: Trainer, saved: store.Checkpoint | None, crops: CropS
 def statistics_batches(crops: CropStream) -> Iterator[list[Crop]]:
     """Crops that show a scene, on which statistics are measured: patterns' are unlike any photo's."""
     for step in range(STATISTICS_BATCHES):
-        scenes = [crop for crop in crops.batch(step, crops.config.batch) if not crop.pattern]
+        scenes = [crop for crop in crops.batch(step, crops.config.batch) if not crop.nobody]
         if scenes:
             yield scenes
 

@@ -50,15 +50,15 @@ class Task(nn.Module):
     def forward(self, image: Tensor, crops: Sequence[Crop], taught: Tapped | None) -> Tensor:
         """The weighted parts of the loss, (4,) as PARTS, whose sum is to become small: means over all crops.
 
-        image: (n, h, w, 3) uint8 BGR, of the crops. taught: the teacher's answers to those that are no patterns, in
-        which there is nothing to learn from it.
+        image: (n, h, w, 3) uint8 BGR, of the crops. taught: the teacher's answers to those of pictures with
+        people; of the others it has nothing to teach.
         """
         with autocast(image.device, self.config.autocast):
             own = run_tapped(self.network, image) if self.adapters else Tapped(self.network(image), [])
         hard = batch_loss(own.density, crops, self.config)
         if taught is None:
             return torch.stack([hard, *[torch.zeros_like(hard)] * 3])
-        scenes = [index for index, crop in enumerate(crops) if not crop.pattern]
+        scenes = [index for index, crop in enumerate(crops) if not crop.nobody]
         parts = self._transfer(own if len(scenes) == len(crops) else _chosen(own, scenes), taught)
         return torch.stack([hard, *(part * (len(scenes) / len(crops)) for part in parts)])
 

@@ -140,7 +140,7 @@ class Trainer:
     def _backward(self, crops: Sequence[Crop], *, last: bool) -> Tensor:
         """Add a part's share to the gradients, exchanged between processes after the last; the parts of its loss."""
         module, image = self._called(), self._images(crops)
-        scenes = [index for index, crop in enumerate(crops) if not crop.pattern]
+        scenes = [index for index, crop in enumerate(crops) if not crop.nobody]
         taught = self.teacher(image[scenes]) if self.teacher and scenes else None
         alone = isinstance(module, DistributedDataParallel) and not last
         with module.no_sync() if alone else nullcontext():  # type: ignore[operator]
