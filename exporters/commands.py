@@ -10,6 +10,7 @@ import click
 
 from exporters.command_calibrate import calibrate
 from exporters.command_engine import build_engine
+from exporters.command_layout import layout
 from exporters.command_lint import lint
 from exporters.command_look import inspect, verify
 from exporters.command_options import (
@@ -20,6 +21,7 @@ from exporters.command_options import (
     with_gate_report,
 )
 from exporters.command_parity import parity
+from exporters.command_static import static
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.counter import DEFAULT_PACKAGE
@@ -115,7 +117,9 @@ main.add_command(build_engine)
 main.add_command(calibrate)
 main.add_command(inspect)
 main.add_command(lint)
+main.add_command(layout)
 main.add_command(parity)
+main.add_command(static)
 main.add_command(verify)
 
 

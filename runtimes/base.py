@@ -45,6 +45,7 @@ class BackendInfo:
     threads: int | None  # None: the device has no such setting
     variant: str  # id in the package
     cache_hit: bool | None = None  # None: nothing was cached or asked to be
+    int8: tuple[int, int] | None = None  # convolutions that run in 8 bits, and that are stored so; None: not int8
     notes: tuple[str, ...] = ()  # what a user should know: fallbacks, stored against computed precision
 
 
@@ -68,6 +69,7 @@ class Grid:
 
     stride: int = 8  # a density cell is stride x stride
     multiple: int = 16  # both sides of a batch are multiples of this
+    size: tuple[int, int] | None = None  # height and width of all photos; None: any
 
     def shape(self, batch: Batch) -> tuple[int, int, int]:
         """The shape of the density of a batch: (n, h/stride, w/stride)."""
@@ -99,7 +101,7 @@ class Backend(abc.ABC):
 
         A batch of no photos gets an output of none. Anything else than such a batch is an `InputError`.
         """
-        check_batch(batch, self._grid.multiple)
+        check_batch(batch, self._grid)
         with self._lock:
             if self._closed:
                 message = f"this {self._info.engine} backend is closed"
@@ -157,16 +159,19 @@ class FakeBackend(Backend):
         return Output(density, density.sum(axis=(1, 2), dtype=np.float32))
 
 
-def check_batch(batch: object, multiple: int) -> None:
-    """Refuse anything but (n, h, w, 3) uint8 with both sides positive multiples of `multiple` pixels."""
+def check_batch(batch: object, grid: Grid) -> None:
+    """Refuse anything but (n, h, w, 3) uint8 with positive sides on the grid."""
     if not isinstance(batch, np.ndarray) or batch.dtype != np.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
         message = f"a batch must be uint8 (n, h, w, 3) BGR; this one is {_describe(batch)}"
         raise InputError(message, hint="decode photos with sdk.frame, which gives uint8 BGR", got=_describe(batch))
     height, width = batch.shape[1:3]
-    if height % multiple or width % multiple or not height or not width:
-        message = f"photo sides must be multiples of {multiple} pixels; these are {height} high, {width} wide"
+    if height % grid.multiple or width % grid.multiple or not height or not width:
+        message = f"photo sides must be multiples of {grid.multiple} pixels; these are {height} high, {width} wide"
         hint = "pad with sdk.frame.pad_to_multiple"
-        raise InputError(message, hint=hint, height=height, width=width, multiple=multiple)
+        raise InputError(message, hint=hint, height=height, width=width, multiple=grid.multiple)
+    if grid.size not in (None, (height, width)):
+        message = f"this model takes photos {grid.size[0]} high, {grid.size[1]} wide; these are {height} and {width}"
+        raise InputError(message, hint="CrowdCounter cuts and pads frames", height=height, width=width, size=grid.size)
 
 
 def first_line(error: BaseException) -> str:

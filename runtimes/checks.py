@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from runtimes.plan import Candidate
 
+UNGATED = "ungated: this int8 variant has not passed an accuracy gate, so its counts may be off"
+
 
 def import_engine(name: str) -> Any:
     """The engine's package, imported now; one that is absent or broken is a `BackendError` with the install line."""
@@ -51,4 +53,4 @@ def agree(what: str, planned: object, loaded: object, candidate: Candidate) -> N
 def stored_notes(candidate: Candidate) -> tuple[str, ...]:
     """What a user should know of this variant on this device."""
     unproven = candidate.variant.precision == "int8" and candidate.variant.gate_passed is not True
-    return ("this int8 variant has not passed an accuracy gate",) if unproven else ()
+    return (UNGATED,) if unproven else ()

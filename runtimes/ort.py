@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 
-from runtimes.base import Backend, BackendInfo, Batch, Grid, LoadOptions, Output, first_line
+from runtimes.base import Backend, BackendInfo, Batch, LoadOptions, Output, first_line
 from runtimes.checks import agree, check_contract, import_engine, read_file, stored_notes
 from runtimes.cpu import cores, cpu_name
 from runtimes.errors import BackendError
+from runtimes.int8 import checked, onnxruntime_running, onnxruntime_stored, optimised_graph
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +27,11 @@ class OrtBackend(Backend):
     def __init__(self, candidate: Candidate, files: Mapping[str, bytes], options: LoadOptions) -> None:
         ort = import_engine("onnxruntime")
         model = read_file(files, "model.onnx", candidate.variant.id)
-        self._session = _session(ort, model, candidate, options)
+        self._session, int8 = _session(ort, model, candidate, options)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         check_contract(candidate, [put.name for put in inputs], [put.name for put in outputs])
-        info = _info(ort, self._session, candidate, options)
-        super().__init__(info, Grid(candidate.variant.stride, candidate.variant.multiple))
+        info = _info(ort, self._session, candidate, options, int8)
+        super().__init__(info, candidate.variant.grid)
 
     def _infer(self, batch: Batch) -> Output:
         density, count = self._session.run(["density", "count"], {"image": batch})
@@ -40,13 +41,27 @@ class OrtBackend(Backend):
         self._session = None
 
 
-def _session(ort: Any, model: bytes, candidate: Candidate, options: LoadOptions) -> Any:
-    """A session that runs node after node, each on all threads, and tells only of errors."""
+def _session(ort: Any, model: bytes, candidate: Candidate, options: LoadOptions) -> tuple[Any, tuple[int, int] | None]:
+    """A session, and of an int8 variant its convolutions that run in 8 bits, and those that are stored so."""
+    settings = _settings(ort, options)
+    if candidate.precision != "int8":
+        return _opened(ort, model, settings, candidate), None
+    with optimised_graph(settings, candidate) as path:
+        session = _opened(ort, model, settings, candidate)
+        return session, checked(onnxruntime_stored(model), onnxruntime_running(path.read_bytes()), candidate)
+
+
+def _settings(ort: Any, options: LoadOptions) -> Any:
+    """Node after node, each on all threads, and word of errors only."""
     settings = ort.SessionOptions()
     settings.intra_op_num_threads = options.threads or cores()
     settings.inter_op_num_threads = 1
     settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     settings.log_severity_level = 3
+    return settings
+
+
+def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate) -> Any:
     try:
         return ort.InferenceSession(model, settings, providers=[_provider(candidate)])
     except Exception as error:
@@ -62,7 +77,9 @@ def _provider(candidate: Candidate) -> str:
     return PROVIDERS[candidate.device]
 
 
-def _info(ort: Any, session: Any, candidate: Candidate, options: LoadOptions) -> BackendInfo:
+def _info(
+    ort: Any, session: Any, candidate: Candidate, options: LoadOptions, int8: tuple[int, int] | None
+) -> BackendInfo:
     """What the session says that it is, after a comparison with the plan."""
     agree("provider", _provider(candidate), session.get_providers()[0], candidate)
     threads = session.get_session_options().intra_op_num_threads
@@ -75,5 +92,6 @@ def _info(ort: Any, session: Any, candidate: Candidate, options: LoadOptions) ->
         precision=candidate.precision,
         threads=threads,
         variant=candidate.variant.id,
+        int8=int8,
         notes=(*options.notes, *stored_notes(candidate)),
     )

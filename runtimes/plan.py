@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
+from runtimes.base import Grid
 from runtimes.errors import ConfigError
 from runtimes.tables import ALIASES, AUTO, DEVICES, OPSETS, PRECISIONS, RANKS, READS
 
@@ -26,12 +27,17 @@ class Variant:
     opset: int | None = None
     gate_passed: bool | None = None  # of the accuracy gate of an int8 variant; None: it never ran
     requires: tuple[tuple[str, str], ...] = ()  # (engine, lowest version)
-    fixed_sides: bool = False  # takes one photo size only, as an NPU needs it
+    size: tuple[int, int] | None = None  # height and width, in pixels, of the only photos that it takes; None: any
     stride: int = 8  # pixels a density cell
     multiple: int = 16  # pixels; both sides of a batch are multiples of it
 
     def __post_init__(self) -> None:
         _known("precision of a variant", self.precision, PRECISIONS)
+
+    @property
+    def grid(self) -> Grid:
+        """The sizes that it takes and answers."""
+        return Grid(self.stride, self.multiple, self.size)
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class Request:
     device: str = AUTO  # auto, cpu, cuda, cuda:1, gpu, npu, intel:gpu, intel:npu
     backend: str = AUTO  # auto, or an engine
     precision: str = AUTO  # auto, fp32, fp16, int8: as stored in the package
+    variant: str = AUTO  # auto, or the id of a variant of the package
 
     def __post_init__(self) -> None:
         kind = self.device if self.device in (AUTO, *ALIASES) else _kind(self.device)
@@ -120,9 +127,9 @@ def _refusal(
         _unusable(engine),
         _unreadable(variant, engine),
         _too_old(variant, engine),
-        _needs_fixed_sides(variant, device),
         _not_asked_for(variant, engine.name, device, request),
-        _not_proven(variant, engine.name, device, environment, request),
+        _of_another_size(variant, device, request),
+        _not_proven(variant, device, environment, request),
     )
     return next((refusal for refusal in checks if refusal), None)
 
@@ -146,13 +153,20 @@ def _too_old(variant: Variant, engine: Engine) -> Refusal | None:
     return f"it needs {engine.name} {needed} or later, and {engine.version} is installed", f"update {engine.name}"
 
 
-def _needs_fixed_sides(variant: Variant, device: str) -> Refusal | None:
-    if _kind(device) != "intel:npu" or variant.fixed_sides:
+def _of_another_size(variant: Variant, device: str, request: Request) -> Refusal | None:
+    """An NPU runs one photo size only; elsewhere a variant of one size is slower than one of any, and not needed."""
+    on_npu = _kind(device) == "intel:npu"
+    if on_npu and variant.size is None:
+        return "an NPU runs one photo size only, and this variant takes any", "use device cpu or intel:gpu"
+    if on_npu or variant.size is None or request.variant == variant.id:
         return None
-    return "an NPU runs one photo size only, and this variant takes any", "use device cpu or intel:gpu"
+    height, width = variant.size
+    return f"it takes photos of {width} x {height} only, which is for an NPU", f"ask for variant {variant.id} by name"
 
 
 def _not_asked_for(variant: Variant, engine: str, device: str, request: Request) -> Refusal | None:
+    if request.variant not in (AUTO, variant.id):
+        return f"variant {request.variant} was asked for", f"ask for variant {variant.id} or auto"
     if request.backend not in (AUTO, engine):
         return f"backend {request.backend} was asked for", f"ask for backend {engine} or auto"
     if request.device != AUTO and not _matches(device, request.device):
@@ -162,13 +176,11 @@ def _not_asked_for(variant: Variant, engine: str, device: str, request: Request)
     return None
 
 
-def _not_proven(
-    variant: Variant, engine: str, device: str, environment: Environment, request: Request
-) -> Refusal | None:
+def _not_proven(variant: Variant, device: str, environment: Environment, request: Request) -> Refusal | None:
     """Int8 may count differently, so auto takes it only where that was checked; by name, the user takes it on."""
-    if variant.precision != "int8" or request.precision == "int8":
+    if variant.precision != "int8" or request.precision == "int8" or request.variant == variant.id:
         return None
-    doubt = _gate_doubt(variant) or (_cpu_doubt(variant, engine, environment) if device == "cpu" else "")
+    doubt = _gate_doubt(variant) or (_cpu_doubt(environment) if device == "cpu" else "")
     return (doubt, "ask for precision int8 and check it with skt-eval") if doubt else None
 
 
@@ -176,12 +188,9 @@ def _gate_doubt(variant: Variant) -> str:
     return {True: "", False: "its accuracy gate failed", None: "its accuracy gate was never run"}[variant.gate_passed]
 
 
-def _cpu_doubt(variant: Variant, engine: str, environment: Environment) -> str:
-    flags = environment.cpu_flags
-    if environment.arch == "x86_64" and "vnni" not in flags:
+def _cpu_doubt(environment: Environment) -> str:
+    if environment.arch == "x86_64" and "vnni" not in environment.cpu_flags:
         return "int8 sums can saturate on a CPU without VNNI, which changes counts"
-    if engine == "openvino" and "amx" in flags and not variant.fixed_sides:
-        return "OpenVINO is reported to crash on int8 with free photo sides on a CPU with AMX (openvino issue 37577)"
     return ""
 
 

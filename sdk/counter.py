@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
+PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
 SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
 
 
@@ -36,6 +37,7 @@ class CountOptions:
 
     max_side: int | None = None  # pixels; larger photos are shrunk to it, which changes counts; None: never
     tile: int = 2048  # pixels, each way, that the engine sees at once; larger frames go in tiles, to the same count
+    variant: str = "auto"  # the id of a variant of the package, which is then kept to or refused
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 1:
@@ -72,12 +74,14 @@ class CrowdCounter:
             self.manifest = opened.manifest
             # a tile that is too small is refused now, not when the first large photo comes
             room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
+            self._size: tuple[int, int] | None = None  # of all that the engine takes, where it takes no other
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
-            request = Request(device=device, backend=backend, precision=precision)
+            request = Request(device, backend, precision, self.options.variant)
             self._plan = plan(planned_variants(self.manifest), probe(), request)
             self._backend = open_backend(self._plan, opened, threads)
+            self._size = self.manifest.variant(self._backend.info().variant).size
 
     def count(self, photo: Photo) -> CountResult:
         """People in one photo: a path, the bytes of an image file, or a uint8 array (h, w, 3) BGR.
@@ -111,7 +115,7 @@ class CrowdCounter:
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
         side = min(self.options.tile, self.manifest.input.max_side or self.options.tile)
-        pieces = Pieces(side, self._halo(), self.manifest.input.multiple, self.manifest.output.stride)
+        pieces = Pieces(side, self._halo(), self.manifest.input.multiple, self.manifest.output.stride, self._size)
         return whole_density(self._backend.run, image, pieces)
 
     def info(self) -> BackendInfo:
@@ -144,6 +148,8 @@ class CrowdCounter:
         notes = list(self._backend.info().notes)
         if min(height, width) < SMALLEST_SIDE:
             notes.append(f"the photo is {width} x {height} pixels; below {SMALLEST_SIDE} counts mean little")
+        if self._size is not None and (frame.image.shape[0] < self._size[0] or frame.image.shape[1] < self._size[1]):
+            notes.append(PADDED.format(*self._size))
         if frame.scale != 1.0:
             notes.append(f"the photo was shrunk by {frame.scale:.3f} (max_side), which changes counts")
         return tuple(notes)

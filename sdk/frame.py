@@ -143,7 +143,12 @@ def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
 def pad_to_multiple(image: Image, multiple: int) -> Image:
     """(h, w, 3) with its right and lower sides mirrored on until both are multiples of `multiple` pixels."""
     height, width = image.shape[:2]
-    below, right = -height % multiple, -width % multiple
+    return pad_to(image, height + -height % multiple, width + -width % multiple)
+
+
+def pad_to(image: Image, height: int, width: int) -> Image:
+    """(h, w, 3) with its right and lower sides mirrored on until it has at least that height and width, in pixels."""
+    below, right = max(0, height - image.shape[0]), max(0, width - image.shape[1])
     if not below and not right:
         return image
     padded = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_REFLECT_101)

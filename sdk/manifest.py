@@ -18,6 +18,7 @@ MAX_PACKAGE_BYTES = 4 * MAX_FILE_BYTES  # of all files together
 FIXED_INPUT = {"layout": "NHWC", "dtype": "uint8", "colour": "BGR", "normalisation": "in_graph"}  # of schema skt/1
 PRECISIONS = ("fp32", "fp16", "int8")
 GATE_STATUSES = ("passed", "ungated", "none")
+LATER_KEYS = ("size",)  # of a variant: packages made before they were thought of lack them
 
 _NAME = r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?"
 _PATH = re.compile(rf"{_NAME}(?:/{_NAME}){{0,7}}")
@@ -104,6 +105,7 @@ class VariantEntry:
     requires: dict[str, str] = field(default_factory=dict)  # engine -> version specifier, {"onnxruntime": ">=1.17"}
     parity: dict[str, Any] | None = None  # how it answered beside the master
     gate: dict[str, Any] | None = None  # "status" is one of GATE_STATUSES; figures beside it
+    size: tuple[int, int] | None = None  # height and width, in pixels, of the only photos that it takes; None: any
 
     def __post_init__(self) -> None:
         check_path(self.id)
@@ -113,6 +115,8 @@ class VariantEntry:
         for entry in self.files:
             expected = f"variants/{self.id}/{entry.basename}"
             _require(entry.path == expected, f"path of a file of variant {self.id}", entry.path, repr(expected))
+        fits = self.size is None or (len(self.size) == 2 and min(self.size) >= 1)
+        _require(fits, f"size of variant {self.id}", self.size, "height and width in pixels")
         status = GATE_STATUSES[-1] if self.gate is None else self.gate.get("status")
         _require(status in GATE_STATUSES, f"gate.status of variant {self.id}", status, _choice(GATE_STATUSES))
 
@@ -145,6 +149,9 @@ class Manifest:
         for key in ("receptive_halo", "parameters", "macs_576x864"):
             _require(getattr(self, key) >= 0, key, getattr(self, key), "0 or more")
         multiple, stride = self.input.multiple, self.output.stride
+        for variant in self.variants:
+            fits = not any(side % multiple for side in variant.size or ())
+            _require(fits, f"size of variant {variant.id}", variant.size, f"multiples of input.multiple, {multiple}")
         _require(multiple % stride == 0, "input.multiple", multiple, f"a multiple of output.stride, which is {stride}")
         _refuse_twins("variant", [variant.id for variant in self.variants])
         _refuse_twins("path", [MANIFEST_NAME, *(entry.path for entry in self.files)])
@@ -220,6 +227,8 @@ def _refuse_gaps(given: Any, full: Any, where: str = "") -> None:
     """A default is for who makes a manifest; in the file every key is written."""
     if isinstance(full, dict):
         for key, value in full.items():
+            if key in LATER_KEYS and key not in given:
+                continue
             if key not in given:
                 raise ManifestInvalid(f"{MANIFEST_NAME}: key {where}{key} is missing, expected {_short(value)} or so")
             _refuse_gaps(given[key], value, f"{where}{key}.")

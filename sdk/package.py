@@ -59,6 +59,10 @@ class Package:
         found = [entry for entry in self.manifest.reports if entry.path == path]
         return self._read(found[0]) if found else None
 
+    def read_all(self) -> dict[str, bytes]:
+        """Every file that the manifest lists, by path, sha256 checked."""
+        return {entry.path: self._read(entry) for entry in self.manifest.files}
+
     def golden(self) -> Golden:
         """One photo and the master's answer to it."""
         return _golden(self.manifest, self._read(self.manifest.golden))

@@ -66,6 +66,7 @@ class CountResult:
             "device": self.backend.device,
             "precision": self.backend.precision,
             "variant": self.backend.variant,
+            "int8_convolutions": None if self.backend.int8 is None else list(self.backend.int8),
             "ms": round(self.timings.total_ms, 2),
             "warnings": list(self.warnings),
             **zones,

@@ -50,6 +50,25 @@ def spans(length: int, *, side: int, halo: int, multiple: int) -> list[Span]:
     return [Span(s, min(s + own, length), max(0, s - halo), min(length, s + own + halo)) for s in starts]
 
 
+def plan_windows(height: int, width: int, *, size: tuple[int, int], halo: int) -> list[Tile]:
+    """Tiles that own each pixel of a padded frame once, every one of them run on exactly `size` pixels.
+
+    For a model that takes one size only. Both sides of the frame are at least those of `size`, and all are multiples
+    of the model's; a window never leaves the frame, so each owned cell sees what it sees in the whole frame.
+    """
+    rows, columns = windows(height, side=size[0], halo=halo), windows(width, side=size[1], halo=halo)
+    return [Tile(row, column) for row in rows for column in columns]
+
+
+def windows(length: int, *, side: int, halo: int) -> list[Span]:
+    """The windows of `side` pixels along a length of at least that; ConfigError when halos leave no room in them."""
+    step = room_between_halos(side, halo, 1) if length > side else side
+    lows = [*range(0, length - side, step), length - side]
+    stops = [*(low + side - halo for low in lows[:-1]), length]
+    starts = [0, *stops[:-1]]
+    return [Span(start, stop, low, low + side) for start, stop, low in zip(starts, stops, lows, strict=True)]
+
+
 def room_between_halos(side: int, halo: int, multiple: int) -> int:
     """Pixels that an inner tile of `side` pixels answers for, a multiple of `multiple`; ConfigError without any."""
     room = (side - 2 * halo) // multiple * multiple

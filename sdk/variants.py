@@ -14,7 +14,7 @@ def planned_variants(manifest: Manifest) -> list[Variant]:
 
 
 def planned_variant(manifest: Manifest, entry: VariantEntry) -> Variant:
-    """One variant: its format, precision, opset, gate and engine versions, and the model's grid."""
+    """One variant: its format, precision, opset, gate, engine versions and size, and the model's grid."""
     return Variant(
         entry.id,
         entry.format,
@@ -22,6 +22,7 @@ def planned_variant(manifest: Manifest, entry: VariantEntry) -> Variant:
         opset=entry.opset,
         gate_passed=gate_passed(entry),
         requires=tuple((engine, lowest(spec)) for engine, spec in sorted(entry.requires.items())),
+        size=entry.size,
         stride=manifest.output.stride,
         multiple=manifest.input.multiple,
     )

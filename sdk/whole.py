@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtimes import Output
-from sdk.frame import Image, pad_to_multiple, photo_cells
-from sdk.tiling import Tile, plan_tiles
+from sdk.frame import Image, pad_to, pad_to_multiple, photo_cells
+from sdk.tiling import Tile, plan_tiles, plan_windows
 
 Run = Callable[[NDArray[np.uint8]], Output]  # a batch (n, h, w, 3) BGR to density and count
 
@@ -23,14 +23,25 @@ class Pieces:
     halo: int  # around a tile that its counts depend on
     multiple: int  # of both sides of what the model takes
     stride: int  # of a density cell
+    size: tuple[int, int] | None = None  # height and width of every piece, where the model takes no other; then no side
+
+    def of(self, height: int, width: int) -> list[Tile]:
+        """The pieces of a padded frame."""
+        halo = -(-self.halo // self.multiple) * self.multiple
+        if self.size is not None:
+            return plan_windows(height, width, size=self.size, halo=halo)
+        return plan_tiles(height, width, side=self.side, halo=halo, multiple=self.multiple)
 
 
 def whole_density(run: Run, image: Image, pieces: Pieces) -> tuple[NDArray[np.float32], int]:
-    """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
-    padded = pad_to_multiple(image, pieces.multiple)
+    """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run.
+
+    A frame smaller than the one size that a model takes is mirrored on to it, which shows in the cells near its right
+    and lower sides; any other cut of a frame gives the density of the whole.
+    """
+    padded = pad_to(pad_to_multiple(image, pieces.multiple), *(pieces.size or (0, 0)))
     height, width = padded.shape[:2]
-    halo = -(-pieces.halo // pieces.multiple) * pieces.multiple
-    tiles = plan_tiles(height, width, side=pieces.side, halo=halo, multiple=pieces.multiple)
+    tiles = pieces.of(height, width)
     whole = np.empty((height // pieces.stride, width // pieces.stride), np.float32)
     for tile in tiles:
         _run_tile(run, padded, tile, whole)

@@ -11,3 +11,4 @@ CROP_PIXELS = 0.25  # a head's place in a training crop beside its point
 EMPTY_PEOPLE = 1.0  # in a photo without anybody
 SAMPLE_RELATIVE = 0.35  # the shipped model's count of a drawn sample photo beside its true count
 ZONES_RELATIVE = 1e-9  # the sum of zones that tile a frame beside the whole count
+INT8_CELL = 0.06  # people per cell of the tiny model, its INT8 beside fp32: rounding, and what lies beyond its range

@@ -51,6 +51,7 @@ def show(diagnosis: Diagnosis) -> None:
         click.echo(f"  {CROSS} {warning}")
     if diagnosis.plan is not None:
         click.echo(f"\npackage {diagnosis.package}")
+        show_int8(diagnosis)
         show_plan(diagnosis.plan, diagnosis.replays)
 
 
@@ -70,6 +71,18 @@ def show_machine(environment: Environment) -> None:
             click.echo(f"  {CROSS} {engine.name} {engine.version}".rstrip() + f": {engine.reason}{fix}")
 
 
+def show_int8(diagnosis: Diagnosis) -> None:
+    """The gates of the variants that have or need one, and what INT8 was calibrated on."""
+    for variant in diagnosis.variants:
+        if variant.gate != "none":
+            figures = ", ".join(f"{name} {value}" for name, value in variant.figures.items())
+            mark = TICK if variant.gate == "passed" else CROSS
+            click.echo(f"  {mark} {variant.id}: gate {variant.gate}" + (f" ({figures})" if figures else ""))
+    if (known := diagnosis.calibration) is not None:
+        densest = f"up to {known['densest']:.0f} people"
+        click.echo(f"  calibrated on {known['photos']} photos of {densest}, {known['method']}")
+
+
 def show_plan(plan: Plan, replays: tuple[Replay, ...]) -> None:
     """What would be chosen, how each candidate counted the golden photo, and why not the others."""
     if not plan.candidates:
@@ -87,7 +100,9 @@ def replayed(replay: Replay) -> str:
     if replay.counted is None or replay.ms is None:
         return f"{label}: {replay.said}"
     said = f" ({replay.said})" if replay.said else ""
-    return f"{label}: golden photo {replay.counted:.2f}, expected {replay.expected:.2f}, {replay.ms:.0f} ms{said}"
+    int8 = "" if replay.int8 is None else ", {} of {} convolutions in INT8".format(*replay.int8)
+    counts = f"golden photo {replay.counted:.2f}, expected {replay.expected:.2f}, {replay.ms:.0f} ms"
+    return f"{label}: {counts}{int8}{said}"
 
 
 if __name__ == "__main__":

@@ -33,11 +33,30 @@ def test_a_package_is_replayed_on_every_variant_and_the_rest_have_reasons(tiny: 
     assert all(" -> " in line for line in result.stdout.splitlines() if line.startswith("  - "))
 
 
+def test_gates_and_what_runs_in_int8_are_shown(tmp_path: Path) -> None:
+    passed = run(write_tiny(tmp_path / "passed.skt", int8="passed"), "--precision", "int8")
+    ungated = run(write_tiny(tmp_path / "ungated.skt", int8="ungated"), "--precision", "int8")
+
+    assert (passed.exit_code, ungated.exit_code) == (0, 0)
+    assert "✓ onnx-int8: gate passed (mae_percent 0.4)" in passed.stdout
+    assert "✗ openvino-int8: gate ungated" in ungated.stdout
+    assert passed.stdout.count(", 1 of 1 convolutions in INT8\n") == len(ENGINES)
+    assert ungated.stdout.count("in INT8 (ungated: this int8 variant has not passed an accuracy gate") == len(ENGINES)
+
+
 def test_json_holds_all_of_it(tiny: Path) -> None:
     record = json.loads(run(tiny, "--json").stdout)
 
     assert record["healthy"] is True
     assert {replay["engine"] for replay in record["replays"]} == set(ENGINES)
+    assert record["variants"][0] == {
+        "id": "onnx-fp32",
+        "precision": "fp32",
+        "gate": "none",
+        "figures": {},
+        "size": None,
+    }
+    assert record["calibration"] is None
     assert record["environment"]["engines"][0]["name"] == "onnxruntime"
 
 

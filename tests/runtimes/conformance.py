@@ -16,7 +16,7 @@ import pytest
 from runtimes.base import Backend, LoadOptions
 from runtimes.errors import InferenceError, InputError
 from tests.models import tiny_density
-from tests.tolerances import DENSITY_ABSOLUTE, EXACT
+from tests.tolerances import DENSITY_ABSOLUTE, EXACT, INT8_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,12 @@ class Opener:
 
     open: Callable[..., Backend]  # load options, or nothing
     engine: str
+    precision: str = "fp32"
+
+    @property
+    def cell(self) -> float:
+        """How far a cell may be from the model in fp32, people."""
+        return {"fp32": DENSITY_ABSOLUTE, "int8": INT8_CELL}[self.precision]
 
 
 def photos(n: int, height: int = 64, width: int = 96) -> np.ndarray:
@@ -40,7 +46,7 @@ def density_is_that_of_the_model(opener: Opener) -> None:
         output = backend.run(photos(2))
 
     assert output.density.shape == (2, 8, 12)
-    np.testing.assert_allclose(output.density, tiny_density(photos(2)), atol=DENSITY_ABSOLUTE, rtol=0)
+    np.testing.assert_allclose(output.density, tiny_density(photos(2)), atol=opener.cell, rtol=0)
 
 
 def count_is_the_sum_of_the_density(opener: Opener) -> None:
@@ -165,14 +171,15 @@ def threads_that_share_a_backend_get_their_own_answers(opener: Opener) -> None:
         outputs = list(pool.map(backend.run, batches))
 
     for batch, output in zip(batches, outputs, strict=True):
-        np.testing.assert_allclose(output.density, tiny_density(batch), atol=DENSITY_ABSOLUTE, rtol=0)
+        np.testing.assert_allclose(output.density, tiny_density(batch), atol=opener.cell, rtol=0)
 
 
 def info_tells_what_loaded(opener: Opener) -> None:
     with opener.open(LoadOptions(threads=1)) as backend:
         info = backend.info()
 
-    assert (info.engine, info.device, info.precision, info.threads) == (opener.engine, "cpu", "fp32", 1)
+    assert (info.engine, info.device, info.precision, info.threads) == (opener.engine, "cpu", opener.precision, 1)
+    assert info.int8 == ((1, 1) if opener.precision == "int8" else None)
     assert info.engine_version[0].isdigit()
     assert info.device_name
 

@@ -1,7 +1,8 @@
-"""Every engine of the load table against the one list of cases."""
+"""Every engine of the load table against the one list of cases, in fp32 and in INT8."""
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from runtimes import Candidate, Environment, LoadOptions, Variant, load, probe
 from runtimes.load import BACKENDS
 from runtimes.tables import READS
+from tests.int8_tiny import int8_files
 from tests.models import tiny_files
 from tests.runtimes.conformance import CASES, Opener
 
@@ -17,24 +19,28 @@ if TYPE_CHECKING:
 
     from runtimes.base import Backend
 
+FILES = {"fp32": tiny_files, "int8": int8_files}
+
 
 @pytest.fixture(scope="session")
 def machine() -> Environment:
     return probe()
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=list(product(BACKENDS, FILES)), ids="-".join)
 def opener(request: pytest.FixtureRequest, machine: Environment) -> Opener:
-    engine = machine.engine(request.param)
+    name, precision = request.param
+    engine = machine.engine(name)
     if not engine.usable:
         pytest.skip(f"not run: {engine.reason}")
-    kind = READS[engine.name]
-    candidate = Candidate(Variant(f"{kind}-fp32", kind, "fp32", opset=20), engine.name, "cpu", "fp32")
+    kind = READS[name]
+    variant = Variant(f"{kind}-{precision}", kind, precision, opset=20, gate_passed=True)
+    candidate = Candidate(variant, name, "cpu", precision)
 
     def open_it(options: LoadOptions | None = None) -> Backend:
-        return load(candidate, tiny_files()[kind], options)
+        return load(candidate, FILES[precision]()[kind], options)
 
-    return Opener(open_it, engine.name)
+    return Opener(open_it, name, precision)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

@@ -33,7 +33,7 @@ BEST_FIRST = {
     "x86-rtx": ON_X86,
     "x86-cpu-avx2": ["openvino-fp32", "openvino-fp16", "onnx-fp32"],
     "n100-igpu": ["openvino-int8", "openvino-fp16", "openvino-fp32", *ON_X86],
-    "h200": ["onnx-int8", "openvino-fp32", "openvino-fp16", "onnx-fp32"],
+    "h200": ON_X86,
 }
 
 
@@ -147,16 +147,10 @@ def test_auto_takes_no_int8_on_an_x86_cpu_without_vnni() -> None:
     assert found.reason.startswith("int8 sums can saturate on a CPU without VNNI")
 
 
-def test_auto_leaves_int8_on_amx_to_onnx_runtime() -> None:
-    found = discard(plan(PACKAGE, machine("h200")), OPENVINO_INT8, "openvino")
-
-    assert found.reason.endswith("on a CPU with AMX (openvino issue 37577)")
-
-
 def test_an_npu_takes_fixed_sides_only() -> None:
     n100 = machine("n100-igpu")
     npu = replace(n100, engines=tuple(replace(one, devices=("intel:npu",)) for one in n100.engines))
-    fixed = replace(OPENVINO_FP16, fixed_sides=True)
+    fixed = replace(OPENVINO_FP16, size=(576, 864))
     chosen = plan([OPENVINO, fixed], npu, Request("npu"))
 
     assert chosen.candidates == (Candidate(fixed, "openvino", "intel:npu", "fp16"),)

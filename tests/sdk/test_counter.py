@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from runtimes import probe
 from sdk import CountOptions, CrowdCounter
 from sdk.errors import ArtifactError, BackendError, ConfigError, InferenceError, InputError
 from sdk.package import Package, write_package
 from tests.sdk.photo_files import encoded
-from tests.tiny_package import ENGINES, noise_photo
-from tests.tolerances import COUNT_RELATIVE, TILED_RELATIVE
+from tests.tiny_package import ENGINES, noise_photo, write_tiny
+from tests.tolerances import COUNT_RELATIVE, INT8_RELATIVE, TILED_RELATIVE
 
 PHOTO = noise_photo(100, 140)
 SIZES = [(100, 140), (64, 64), (97, 33), (16, 200)]
@@ -137,6 +138,35 @@ def test_a_precision_that_the_package_lacks_is_refused_with_what_it_has(tiny: Pa
 def test_what_was_asked_for_by_name_never_falls_back(tiny: Path, request_: dict[str, str]) -> None:
     with pytest.raises(BackendError, match="nothing here can run"):
         CrowdCounter(tiny, **request_)
+
+
+def test_an_ungated_int8_is_counted_with_by_name_only_and_every_result_says_so(tmp_path: Path) -> None:
+    package = write_tiny(tmp_path / "ungated.skt", int8="ungated")
+    with CrowdCounter(package) as auto, CrowdCounter(package, precision="int8") as named:
+        record = named.count(PHOTO).to_json()
+        assert (auto.info().precision, auto.count(PHOTO).to_json()["int8_convolutions"]) == ("fp32", None)
+
+    assert (record["precision"], record["int8_convolutions"]) == ("int8", [1, 1])
+    assert record["warnings"][0].startswith("ungated: this int8 variant has not passed an accuracy gate")
+
+
+def test_auto_takes_int8_whose_gate_passed_and_it_counts_nearly_the_same(tmp_path: Path) -> None:
+    package = write_tiny(tmp_path / "passed.skt", int8="passed")
+    with CrowdCounter(package) as auto, CrowdCounter(package, precision="fp32") as fp32:
+        if "vnni" in probe().cpu_flags:
+            assert auto.info().precision == "int8"
+        result = auto.count(PHOTO)
+        assert result.warnings == ()
+        assert result.count == pytest.approx(fp32.count(PHOTO).count, rel=INT8_RELATIVE)
+
+
+def test_a_variant_by_name_is_kept_to_or_refused(tiny: Path) -> None:
+    with CrowdCounter(tiny, options=CountOptions(variant="onnx-fp32")) as counter:
+        assert counter.info().variant == "onnx-fp32"
+    with pytest.raises(
+        BackendError, match="onnx-fp32 on onnxruntime: variant onnx-fp64 was asked for; ask for variant"
+    ):
+        CrowdCounter(tiny, options=CountOptions(variant="onnx-fp64"))
 
 
 def test_a_path_that_is_no_package_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,9 @@ import pytest
 from runtimes import Request
 from sdk.cache import cache_folder
 from sdk.doctor import diagnose
+from sdk.errors import ArtifactError
+from sdk.manifest import FileEntry
+from sdk.package import Package, write_package
 from tests.terminal import shell
 from tests.tiny_package import ENGINES, write_tiny
 from tests.tolerances import COUNT_RELATIVE
@@ -44,6 +49,60 @@ def test_a_small_error_in_fp32_is_an_error(tmp_path: Path) -> None:
     wrong = diagnose(write_tiny(tmp_path / "wrong.skt", formats=("onnx",), golden_count=right.expected * 1.01))
 
     assert (right.ok, wrong.healthy) == (True, False)
+
+
+@pytest.fixture(scope="module")
+def int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny(tmp_path_factory.mktemp("int8") / "int8.skt", int8="passed")
+
+
+def test_int8_is_replayed_and_what_the_engine_computes_is_told(int8: Path) -> None:
+    diagnosis = diagnose(int8, Request(precision="int8"), threads=1)
+
+    assert diagnosis.healthy
+    assert {(replay.engine, replay.int8) for replay in diagnosis.replays} == {(engine, (1, 1)) for engine in ENGINES}
+    assert {(variant.id, variant.gate) for variant in diagnosis.variants} == {
+        ("onnx-fp32", "none"),
+        ("onnx-int8", "passed"),
+        ("openvino-fp32", "none"),
+        ("openvino-int8", "passed"),
+    }
+
+
+def test_int8_is_held_against_what_it_counted_when_it_was_exported(int8: Path, tmp_path: Path) -> None:
+    with Package.open(int8) as opened:
+        manifest, files = opened.manifest, opened.read_all()
+        golden = opened.golden()
+    found = {replay.variant: replay.counted for replay in diagnose(int8, threads=1).replays}
+    for factor, ok in ((1.0, True), (1.03, False)):
+        recorded = tuple(
+            replace(one, parity={"golden_count": found[one.id] * factor} if one.precision == "int8" else None)
+            for one in manifest.variants
+        )
+        path = tmp_path / f"{factor}.skt"
+        write_package(path, replace(manifest, variants=recorded), files).close()
+        replays = diagnose(path, Request(precision="int8"), threads=1).replays
+
+        assert [replay.ok for replay in replays] == [ok, ok]
+        assert all(replay.expected != golden.count for replay in replays)
+
+
+def test_what_int8_was_calibrated_on_is_told(int8: Path, tmp_path: Path) -> None:
+    table = {"method": "minmax", "photos": [{"people": 3.0}, {"people": 712.5}]}
+    told = diagnose(with_table(int8, tmp_path / "told.skt", json.dumps(table).encode())).calibration
+
+    assert told == {"method": "minmax", "photos": 2, "densest": 712.5}
+    assert diagnose(int8).calibration is None
+    with pytest.raises(ArtifactError, match=r"calibration/table.json of package .*bad.skt cannot be read: 'photos'"):
+        diagnose(with_table(int8, tmp_path / "bad.skt", b"{}"))
+
+
+def with_table(package: Path, path: Path, table: bytes) -> Path:
+    with Package.open(package) as opened:
+        entry = FileEntry.of("calibration/table.json", table)
+        manifest = replace(opened.manifest, reports=(entry,))
+        write_package(path, manifest, {**opened.read_all(), entry.path: table}).close()
+    return path
 
 
 def test_a_request_limits_what_is_tried(tiny: Path) -> None:

@@ -184,3 +184,19 @@ def test_an_unknown_variant_lists_the_known_ones() -> None:
     with pytest.raises(VariantUnknown, match=r"package plaza has no variant 'onnx' \(it holds: onnx-fp32\)"):
         manifest().variant("onnx")
     assert manifest().variant("onnx-fp32") is MASTER
+
+
+def test_a_size_is_written_and_read_and_an_older_manifest_without_one_is_read_too() -> None:
+    sized = manifest(variants=(dataclasses.replace(MASTER, size=(576, 864)),))
+
+    assert Manifest.from_json_bytes(sized.to_json_bytes()) == sized
+    assert Manifest.from_json_bytes(edited("variants", 0, "size", drop=True)) == manifest()
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [([576], "height and width in pixels"), ([0, 16], "height and width"), ([576, 860], "multiples of input.multiple")],
+)
+def test_a_size_that_is_none_is_refused(size: list[int], expected: str) -> None:
+    with pytest.raises(ManifestInvalid, match=rf"size of variant onnx-fp32 is .*, expected {expected}"):
+        Manifest.from_json_bytes(edited("variants", 0, "size", value=size))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runtimes import FakeBackend
 from sdk import CountOptions, CrowdCounter
 from sdk.errors import ConfigError
-from sdk.tiling import plan_tiles, spans
+from sdk.tiling import plan_tiles, spans, windows
 from tests.models import tiny_density
 from tests.tiny_package import ENGINES, noise_photo
 from tests.tolerances import COUNT_RELATIVE, TILED_RELATIVE
@@ -61,6 +61,30 @@ def test_tiles_own_each_pixel_of_a_frame_once(rows: int, columns: int, side: int
         owners[tile.rows.start : tile.rows.stop, tile.columns.start : tile.columns.stop] += 1
 
     assert (owners == 1).all()
+
+
+@given(st.data(), multiples)
+@settings(deadline=None)
+def test_windows_own_each_pixel_once_and_never_leave_the_frame(data: st.DataObject, multiple: int) -> None:
+    halo = multiple * data.draw(st.integers(0, 20))
+    side = 2 * halo + multiple * data.draw(st.integers(1, 40))
+    length = side + multiple * data.draw(st.integers(0, 300))
+
+    found = windows(length, side=side, halo=halo)
+
+    assert [window.start for window in found] == [0, *(window.stop for window in found[:-1])]
+    assert found[-1].stop == length
+    for window in found:
+        assert (window.high - window.low, window.low % multiple) == (side, 0)
+        assert 0 <= window.low <= window.start < window.stop <= window.high <= length
+        assert window.low in (0, min(window.low, window.start - halo))
+        assert window.high in (length, max(window.high, window.stop + halo))
+
+
+def test_a_window_that_its_halos_fill_is_refused_for_a_larger_frame() -> None:
+    assert len(windows(320, side=320, halo=160)) == 1
+    with pytest.raises(ConfigError, match="tile side is 320 pixels, but this model needs at least 321"):
+        windows(336, side=320, halo=160)
 
 
 def test_a_tile_that_its_halos_fill_is_refused_with_the_least_that_works() -> None:
