@@ -42,7 +42,6 @@ class SetConfig:
 class TeacherConfig:
     """What the student learns from a teacher beside the labels: weights, 0 for nothing. See distiller.transfer."""
 
-    hard: float = 1.0  # of the labels, in pictures that show people; 0 with a teacher: they are counted as it does
     soft: float = 0.0  # of the teacher's density as a target
     soft_loss: str = "density-mse"  # or poisson: see poisson_squares
     intra: float = 0.0  # of Intra-Layer Pattern Transfer
@@ -51,11 +50,8 @@ class TeacherConfig:
     autocast: str = "bfloat16"  # number format of the teacher's convolutions, or off
 
     def __post_init__(self) -> None:
-        weights = {"hard": self.hard, "soft": self.soft, "intra": self.intra, "inter": self.inter}
+        weights = {"soft": self.soft, "intra": self.intra, "inter": self.inter}
         check_limits("teacher.", weights, dict.fromkeys(weights, (0.0, 1e9)))
-        if not (self.hard or self.used):
-            message = "setting teacher.hard is 0, and nothing is learned from a teacher"
-            raise ConfigError(message, hint="set teacher.soft")
         check_choice("teacher.soft_loss", self.soft_loss, ("density-mse", "poisson"))
         check_choice("teacher.taps", self.taps, ("full", "pooled"))
         check_choice("teacher.autocast", self.autocast, AUTOCAST)

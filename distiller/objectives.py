@@ -76,23 +76,12 @@ def crop_weight(people: float, balance: float) -> float:
     return float(((USUAL_PEOPLE + FEW_PEOPLE) / (people + FEW_PEOPLE)) ** balance)
 
 
-def nobody_loss(density: Tensor) -> Tensor:
-    """People counted in a picture that shows nobody, n of them: 2 (sqrt(1 + n) - 1), which is n where they are few.
-
-    A network that never saw noise counts thousands in it, whose gradient would drown that of all photos.
-    """
-    return 2 * (torch.sqrt(1 + density.sum()) - 1)
-
-
 def batch_loss(density: Tensor, crops: Sequence[Crop], config: TrainConfig) -> Tensor:
-    """Weighted mean of the crops' losses: the config's objective, or nobody_loss; density (n, h, w)."""
-    losses = [_crop_loss(one, crop, config) for one, crop in zip(density, crops, strict=True)]
+    """Weighted mean of the objective over the crops; density (n, h, w)."""
+    objective = OBJECTIVES[config.objective]
+    losses = [
+        crop_weight(one.sum().item(), config.balance)
+        * objective(one, torch.from_numpy(crop.points).to(density.device), config)
+        for one, crop in zip(density, crops, strict=True)
+    ]
     return torch.stack(losses).mean()
-
-
-def _crop_loss(density: Tensor, crop: Crop, config: TrainConfig) -> Tensor:
-    if crop.nobody:
-        return nobody_loss(density)
-    points = torch.from_numpy(crop.points).to(density.device)
-    weight = config.teacher.hard * crop_weight(density.sum().item(), config.balance)
-    return weight * OBJECTIVES[config.objective](density, points, config)

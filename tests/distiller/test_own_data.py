@@ -53,7 +53,17 @@ def test_a_csv_of_points_is_enough_to_train_the_packaged_student_further(points:
 
 
 def test_a_recipe_can_be_had_with_ones_own_photos(points: Path, tmp_path: Path) -> None:
-    dry = ("train", "--recipe", "bl-quarter", "--data", points, "--out", tmp_path / "run", "--dry-run", "--json")
+    dry = (
+        "train",
+        "--recipe",
+        "bl-quarter-features",
+        "--data",
+        points,
+        "--out",
+        tmp_path / "run",
+        "--dry-run",
+        "--json",
+    )
     plan = json.loads(distill(*dry, "--set", "encoder=''").stdout)
 
     assert plan["photos"] == {"own": {"training": 5, "held_out": 1}}

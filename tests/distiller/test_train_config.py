@@ -127,8 +127,3 @@ def test_configs_that_differ_are_told_apart_by_their_settings() -> None:
 
     assert differing_settings(config, config) == []
     assert differing_settings(config, read_config("bl-quarter", ["steps=9"])) == ["steps: 10, not 9"]
-
-
-def test_labels_cannot_be_left_out_without_a_teacher() -> None:
-    with pytest.raises(ConfigError, match=r"setting teacher\.hard is 0, and nothing is learned from a teacher"):
-        read_config("bl-quarter", ["teacher.hard=0"])
