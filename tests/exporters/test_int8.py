@@ -192,7 +192,7 @@ def test_unreadable_photos_among_good_ones_are_told_and_left_out(crowds: Path, t
 @pytest.mark.parametrize(
     ("words", "exit_code", "told"),
     [
-        (("--precision", "int8"), 2, "INT8 needs a calibration (give --calib a folder"),
+        (("-m", "{floats}", "--precision", "int8"), 2, "INT8 needs a calibration (give --calib a folder"),
         (("calibrate",), 2, "a calibration needs photos (give --calib a folder"),
         (("calibrate", "--calib", "{tmp}/empty"), 7, "there is no photo to calibrate on"),
         (("calibrate", "--calib", "{tmp}/none"), 3, "is no folder of photos"),
@@ -206,11 +206,11 @@ def test_unreadable_photos_among_good_ones_are_told_and_left_out(crowds: Path, t
     ],
 )
 def test_what_cannot_be_calibrated_is_told_in_one_line(
-    held_out: Path, tmp_path: Path, words: tuple[str, ...], exit_code: int, told: str
+    held_out: Path, package: Path, tmp_path: Path, words: tuple[str, ...], exit_code: int, told: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.json").write_text("{")
-    names = {"tmp": str(tmp_path), "few": str(held_out)}
+    names = {"tmp": str(tmp_path), "few": str(held_out), "floats": str(package)}
 
     result = skt_export(*(word.format(**names) for word in words))
 
