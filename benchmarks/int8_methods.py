@@ -38,6 +38,7 @@ from exporters.source import Source, open_source
 from runtimes import Backend, Variant
 from sdk.commands.common import Progress
 from sdk.counter import DEFAULT_PACKAGE
+from sdk.errors import BackendError
 from sdk.files import write_whole
 from sdk.timing import Stopwatch
 
@@ -149,7 +150,7 @@ def measure(bench: Bench, name: str, way: Way) -> dict[str, Any]:
         verdict = judge(bench.gate, name, "openvino", counter_of(backend, bench.source))
     float_files = {"onnx": {"model.onnx": with_manifest(bench.source.master, b"{}")}}
     float_files["openvino"] = openvino_ir(bench.source.master, b"{}", "fp32")
-    ratios = {kind: time_ratio(bench.source, kind, float_files[kind], files[kind]) for kind in files}
+    ratios = {kind: ratio_or_none(bench.source, kind, float_files[kind], files[kind]) for kind in files}
     worst = verdict.worst or {"difference": 0.0, "people": 1.0}
     return {
         "mae_fp32": verdict.mae_fp32,
@@ -200,6 +201,17 @@ def by_nncf(bench: Bench, preset: str) -> dict[str, bytes]:
         script = Path(__file__).with_name("int8_nncf.py")
         subprocess.run([str(bench.nncf), str(script), name, preset], check=True)
         return {file: (folder / "int8" / file).read_bytes() for file in ("model.xml", "model.bin")}
+
+
+def ratio_or_none(
+    source: Source, kind: str, float_files: dict[str, bytes], int8_files: dict[str, bytes]
+) -> float | None:
+    """time_ratio; None where the engine computes none of the convolutions in INT8, and so refuses the model."""
+    try:
+        return time_ratio(source, kind, float_files, int8_files)
+    except BackendError as error:
+        click.echo(f"  {error.message}", err=True)
+        return None
 
 
 def time_ratio(source: Source, kind: str, float_files: dict[str, bytes], int8_files: dict[str, bytes]) -> float:
@@ -267,7 +279,7 @@ def told(way: dict[str, Any]) -> str:
     """One way in a line."""
     keys = ("mae_percent", "bias_percent", "bin_percent", "photo_percent")
     figures = ", ".join(f"{key.partition('_')[0]} {way[key]:+.2f} %" for key in keys)
-    speed = ", ".join(f"{times:.1f}x in {kind}" for kind, times in way["speedup"].items())
+    speed = ", ".join(f"{times:.1f}x in {kind}" for kind, times in way["speedup"].items() if times is not None)
     return f"{way['label']}: {figures}; {speed}; {'passes' if way['passed'] else 'fails'}"
 
 
