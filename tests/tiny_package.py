@@ -53,7 +53,11 @@ def _manifest(files: Mapping[str, bytes], formats: tuple[str, ...], int8: str) -
 
     def variant(kind: str, precision: str) -> VariantEntry:
         own = tuple(entry for path, entry in entries.items() if path.startswith(f"variants/{kind}-{precision}/"))
-        gate = {"status": int8, "mae_percent": 0.4} if precision == "int8" else None
+        gate = (
+            {"status": int8, "mae_percent": 0.4, "labelled": True, "calibration": {"photos": 4}}
+            if precision == "int8"
+            else None
+        )
         opset = 20 if kind == "onnx" else None
         return VariantEntry(f"{kind}-{precision}", kind, precision, own, opset=opset, gate=gate)
 

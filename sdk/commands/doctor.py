@@ -75,7 +75,8 @@ def show_int8(diagnosis: Diagnosis) -> None:
     """The gates of the variants that have or need one, and what INT8 was calibrated on."""
     for variant in diagnosis.variants:
         if variant.gate != "none":
-            figures = ", ".join(f"{name} {value}" for name, value in variant.figures.items())
+            plain = {name: value for name, value in variant.figures.items() if isinstance(value, (int, float))}
+            figures = ", ".join(f"{name} {value}" for name, value in plain.items() if not isinstance(value, bool))
             mark = TICK if variant.gate == "passed" else CROSS
             click.echo(f"  {mark} {variant.id}: gate {variant.gate}" + (f" ({figures})" if figures else ""))
     if (known := diagnosis.calibration) is not None:
