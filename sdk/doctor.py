@@ -21,9 +21,9 @@ from sdk.variants import planned_variants
 from sdk.whole import Pieces, whole_density
 
 OUR_PACKAGES = ("distiller", "exporters", "runtimes", "sdk")
-# Greatest change of the golden photo's count, relative, by precision. The photo is drawn and has few people: INT8 that the
-# gate would pass is off by 2 % (the shipped one) to 10 % (the gate's limit for one photo, and INT8 calibrated on drawn
-# scenes alone). Sums that saturate, which is what this is to find, double the count.
+# Greatest change of the golden photo's count, relative, by precision. The photo is drawn and has few people: INT8 that
+# the gate would pass is off by 2 % (the shipped one) to 10 % (the gate's limit for one photo, and INT8 calibrated on
+# drawn scenes alone). Sums that saturate, which is what this is to find, double the count.
 REPLAY_TOLERANCE = {"fp32": 1e-3, "fp16": 5e-3, "int8": 0.25}
 RECORDED_TOLERANCE = 0.02  # beside what the same int8 variant counted when it was exported: engines round differently
 PADDED_TOLERANCE = 0.1  # of a variant of one size: the golden photo is mirrored on to it, which shows at the sides
