@@ -14,6 +14,7 @@ from distiller.config import TrainConfig
 from distiller.data import CropStream, read_sets
 from distiller.networks import fused
 from distiller.pretrained import measure_statistics
+from distiller.run import STATISTICS_BATCHES, statistics_batches
 from distiller.trainer import Trainer
 from sdk.errors import ConfigError
 
@@ -58,3 +59,14 @@ def test_statistics_are_the_mean_over_the_batches(saved: store.Checkpoint) -> No
 def test_another_network_is_refused(saved: store.Checkpoint, tiny: TrainConfig) -> None:
     with pytest.raises(ConfigError, match=r"checkpoint to start from holds bl 1/64.*the config asks for bl 1/32"):
         Trainer(replace(tiny, n=32)).start_from(saved, [])
+
+
+def test_statistics_are_measured_on_scenes_alone(tiny: TrainConfig, drawn_set: Path) -> None:
+    config = replace(tiny, empty=0.5)
+    crops = CropStream(read_sets(config, drawn_set), config)
+
+    measured = [crop for batch in statistics_batches(crops) for crop in batch]
+
+    assert any(crop.nobody for step in range(STATISTICS_BATCHES) for crop in crops.batch(step, config.batch))
+    assert measured
+    assert not any(crop.nobody for crop in measured)
