@@ -44,10 +44,18 @@ class ConvReLU(nn.Module):
     """A convolution, a normalisation while training if asked for, and a ReLU."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, kernel: int = 3, dilation: int = 1, batch_norm: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        kernel: int = 3,
+        stride: int = 1,
+        dilation: int = 1,
+        batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, padding=dilation * (kernel // 2), dilation=dilation)
+        padding = dilation * (kernel // 2)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, dilation=dilation)
         self.norm: nn.Module = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from distiller.counting import STRIDE, CountingNetwork
 from distiller.densenet import densenet169
+from distiller.googlenet import googlenet, googlenet_deep
 from distiller.layers import Affine, ConvNorm, ConvReLU, NormReLU
 from distiller.limits import check_choice, check_limits
 from distiller.resnet import resnet50
@@ -40,6 +41,8 @@ ARCHITECTURES: dict[str, Callable[..., CountingNetwork]] = {
     "bl": bl,
     "csrnet": csrnet,
     "densenet169": densenet169,
+    "googlenet": googlenet,
+    "googlenet-deep": googlenet_deep,
     "resnet50": resnet50,
     "sanet": sanet,
 }

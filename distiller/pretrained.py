@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from distiller.backbones import PIXELS, load_backbone
 from distiller.counting import CountingNetwork
+from distiller.googlenet import load_googlenet
 from distiller.layers import IMAGENET_STD_RGB, ConvReLU
 from distiller.networks import Architecture
 from sdk.errors import ArtifactError, ConfigError
@@ -20,9 +21,14 @@ LEAST_DEVIATION = 1e-6  # of a layer's output; one that is flatter is left alone
 LEAST_DENSITY = 1e-3  # people per cell that a fresh head answers at least, so that its ReLU is alive
 
 
-def load_encoder(network: CountingNetwork, architecture: Architecture, path: Path) -> int:
-    """Copy a file of ImageNet weights into the network's front end; returns how many layers or tensors it had."""
+def load_encoder(network: CountingNetwork, architecture: Architecture, path: Path, photos: Tensor) -> int:
+    """Copy a file of ImageNet weights into the network's front end; returns how many layers or tensors it had.
+
+    photos: (n, h, w, 3) uint8 BGR, on which weights of another normalisation are fitted.
+    """
     weights = _read_weights(path)
+    if architecture.name.startswith("googlenet"):
+        return load_googlenet(network, weights, photos, path.name)
     if architecture.name in PIXELS:
         return load_backbone(network, architecture, weights, path.name)
     return load_vgg(network, weights, path.name)
@@ -85,13 +91,16 @@ def rescale(network: CountingNetwork, photos: Tensor) -> None:
 
     A ReLU passes factors through, so each convolution is divided by its output's deviation (Mishkin and Matas, ICLR
     2016, arXiv 1511.06422), and the biases that follow by the factors so far. Batch normalisations, where there are
-    any, start as the identity on these photos. Parts of several layers, such as residual blocks, are left as they are.
+    any, start as the identity on these photos. A front end with parts of several layers, such as residual blocks,
+    is left as it is.
     photos: (n, h, w, 3) uint8 BGR.
     """
     factor = torch.ones(())
     x = network.eval().normalise(photos)
+    plain = all(isinstance(layer, (ConvReLU, nn.MaxPool2d)) for layer in network.frontend)
+    scaled = [*network.frontend, *network.head] if plain else [*network.head]
     for layer in [*network.frontend, *network.head]:
-        if isinstance(layer, ConvReLU):
+        if layer in scaled and isinstance(layer, ConvReLU):
             conv = layer.conv
             conv.bias.div_(factor)  # type: ignore[union-attr]
             deviation = conv(x).std()

@@ -84,13 +84,14 @@ class Trainer:
     def start(self, crops: Sequence[Crop], encoder: Path | None) -> None:
         """Initial weights: the encoder's where there is one, He's elsewhere, brought to scale on the crops."""
         torch.manual_seed(self.config.seed)
+        photos = self._images(crops)
         for module in self.network.modules():
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 torch.nn.init.zeros_(module.bias)  # type: ignore[arg-type]
         if encoder is not None:
-            load_encoder(self.network, self.architecture, encoder)
-        rescale(self.network, self._images(crops))
+            load_encoder(self.network, self.architecture, encoder, photos)
+        rescale(self.network, photos)
         cells = len(crops) * (self.config.augment.crop / STRIDE) ** 2
         start_head(self.network, sum(len(crop.points) for crop in crops) / cells)
         self.average.load_state_dict(self.network.state_dict())

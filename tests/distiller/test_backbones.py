@@ -75,7 +75,7 @@ def test_published_weights_compute_what_they_did_on_their_own_pixels(
     save_file(published(source, family), str(tmp_path / "weights.safetensors"))
     network = architecture.build().eval()
 
-    load_encoder(network, architecture, tmp_path / "weights.safetensors")
+    load_encoder(network, architecture, tmp_path / "weights.safetensors", photos())
 
     with torch.no_grad():
         found = network.frontend(network.normalise(photos()))
@@ -111,7 +111,7 @@ def test_the_published_files_fit(family: str, file: str, shared_weights: Path) -
     architecture = Architecture(family, batch_norm=True)
     network = architecture.build().eval()
 
-    load_encoder(network, architecture, shared_weights / f"{file}.safetensors")
+    load_encoder(network, architecture, shared_weights / f"{file}.safetensors", photos())
 
     with torch.no_grad():
         features = network.frontend(network.normalise(photos()))

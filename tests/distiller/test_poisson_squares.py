@@ -1,4 +1,4 @@
-"""Squared errors over Poisson variance: zero when equal, the literal sum, gradients of Poisson regression, refusals."""
+"""Squared errors over Poisson variance: zero when equal, the literal sum, bounded pushes, the mean of few people, refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def literal(density: np.ndarray, target: np.ndarray) -> float:
             for left in range(0, density.shape[1], side):
                 place = np.s_[top : top + side, left : left + side]
                 counted, true = density[place].sum(), target[place].sum()
-                total += (counted - true) ** 2 / (2 * (counted + LEAST_VARIANCE * cells**0.5))
+                total += (counted - true) ** 2 / (counted + true + 2 * LEAST_VARIANCE * cells**0.5)
     return total
 
 
@@ -42,26 +42,38 @@ def test_equal_maps_cost_nothing() -> None:
     assert poisson_squares(density, density.clone()).item() == 0
 
 
-def test_the_gradient_is_the_error_over_the_variance_as_in_poisson_regression() -> None:
+def test_the_gradient_is_the_error_over_the_variance() -> None:
     density = torch.tensor([[0.5]], dtype=torch.float64, requires_grad=True)
 
     poisson_squares(density, torch.tensor([[0.2]], dtype=torch.float64)).backward()
 
     sides = (*BLOCKS, 1)
-    expected = sum((0.5 - 0.2) / (0.5 + LEAST_VARIANCE * side) for side in sides)
+    expected = sum((0.5 - 0.2) / (0.35 + LEAST_VARIANCE * side) for side in sides)
     assert density.grad is not None
     assert density.grad.item() == pytest.approx(expected, rel=LITERAL_RELATIVE)
 
 
-def test_the_best_constant_answer_is_the_mean_not_the_median() -> None:
-    """One photo in four shows a person: an absolute loss would answer nobody."""
-    targets = [torch.full((1, 1), value, dtype=torch.float64) for value in (1.0, 0.0, 0.0, 0.0)]
-    answer = torch.full((1, 1), 0.25, dtype=torch.float64, requires_grad=True)
+@pytest.mark.parametrize(("counted", "true"), [(0.0, 1e6), (1e6, 0.0)])
+def test_a_crowd_that_is_missed_pushes_no_harder_than_one_that_is_not_there(counted: float, true: float) -> None:
+    density = torch.tensor([[counted]], requires_grad=True)
 
-    sum(poisson_squares(answer, target) for target in targets).backward()
+    poisson_squares(density, torch.tensor([[true]])).backward()
 
-    assert answer.grad is not None
-    assert answer.grad.item() == pytest.approx(0, abs=LITERAL_RELATIVE)
+    assert density.grad is not None
+    assert density.grad.abs().item() == pytest.approx(2 * (len(BLOCKS) + 1), rel=1e-4)
+
+
+def test_the_best_constant_answer_to_few_people_is_near_the_mean() -> None:
+    """One photo in four shows a tenth of a person: an absolute loss would answer nobody."""
+    targets = [torch.full((1, 1), value, dtype=torch.float64) for value in (0.1, 0.0, 0.0, 0.0)]
+
+    def push(answer: float) -> float:
+        density = torch.full((1, 1), answer, dtype=torch.float64, requires_grad=True)
+        sum(poisson_squares(density, target) for target in targets).backward()
+        assert density.grad is not None
+        return density.grad.item()
+
+    assert push(0.8 * 0.025) < 0 < push(0.025)
 
 
 @pytest.mark.parametrize("shape", [(7, 18), (1, 7, 19)])

@@ -98,7 +98,10 @@ def test_the_published_encoder_fits_the_quarter_width_networks(architecture: str
 
     assert (
         load_encoder(
-            build(architecture, 4), Architecture(architecture, 4), folder / "vgg19_quarter_encoder.safetensors"
+            build(architecture, 4),
+            Architecture(architecture, 4),
+            folder / "vgg19_quarter_encoder.safetensors",
+            photos(),
         )
         == layers
     )
@@ -106,7 +109,7 @@ def test_the_published_encoder_fits_the_quarter_width_networks(architecture: str
 
 def test_an_encoders_first_layer_is_brought_to_normalised_pixels(tmp_path: Path) -> None:
     source, network = build("bl", 64), build("bl", 64)
-    load_encoder(network, Architecture("bl", 64), encoder_file(tmp_path / "encoder.safetensors", source))
+    load_encoder(network, Architecture("bl", 64), encoder_file(tmp_path / "encoder.safetensors", source), photos())
 
     raw = photos().permute(0, 3, 1, 2) - network.normalise.mean  # 0..255 minus the mean: what the encoder takes
     with torch.no_grad():
@@ -122,7 +125,7 @@ def test_an_encoder_of_another_width_is_refused(tmp_path: Path) -> None:
     path = encoder_file(tmp_path / "encoder.safetensors", build("bl", 32))
 
     with pytest.raises(ArtifactError, match=r"conv11 has shape \(2, 3, 3, 3\), the network's layer has \(1, 3, 3, 3\)"):
-        load_encoder(build("bl", 64), Architecture("bl", 64), path)
+        load_encoder(build("bl", 64), Architecture("bl", 64), path, photos())
 
 
 def test_an_encoder_that_is_missing_damaged_or_another_file_is_refused(tmp_path: Path) -> None:
@@ -131,8 +134,8 @@ def test_an_encoder_that_is_missing_damaged_or_another_file_is_refused(tmp_path:
     save_file({"layer1.weight": torch.zeros(1)}, str(tmp_path / "other.safetensors"))
 
     with pytest.raises(ConfigError, match=r"no encoder .*gone\.safetensors"):
-        load_encoder(network, Architecture("bl", 64), tmp_path / "gone.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "gone.safetensors", photos())
     with pytest.raises(ArtifactError, match=r"encoder .*damaged\.safetensors cannot be read"):
-        load_encoder(network, Architecture("bl", 64), tmp_path / "damaged.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "damaged.safetensors", photos())
     with pytest.raises(ArtifactError, match=r"other\.safetensors holds none of the network's layers"):
-        load_encoder(network, Architecture("bl", 64), tmp_path / "other.safetensors")
+        load_encoder(network, Architecture("bl", 64), tmp_path / "other.safetensors", photos())
