@@ -62,7 +62,7 @@ def density_mse(density: Tensor, target: Tensor) -> Tensor:
 
 
 BLOCKS = (1, 4, 16)  # sides in cells of the blocks whose sums are compared, beside the whole crop
-LEAST_VARIANCE = 0.2  # people squared, of a cell; of a block, times the root of its cells
+LEAST_VARIANCE = 1.0  # people squared, of a cell; of a block, times the root of its cells
 
 
 def poisson_squares(density: Tensor, target: Tensor) -> Tensor:

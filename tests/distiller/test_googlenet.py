@@ -39,7 +39,7 @@ def caffe(weights: dict[str, torch.Tensor], image: torch.Tensor) -> torch.Tensor
     def conv(name: str, x: torch.Tensor, stride: int = 1) -> torch.Tensor:
         weight = weights[f"{name}.weight"].float()
         padding = weight.shape[2] // 2
-        return torch.conv2d(x, weight, weights[f"{name}.bias"], stride=stride, padding=padding).relu()
+        return F.relu(torch.conv2d(x, weight, weights[f"{name}.bias"], stride=stride, padding=padding))
 
     def block(name: str, x: torch.Tensor) -> torch.Tensor:
         three = conv(f"{name}/3x3", conv(f"{name}/3x3_reduce", x))
