@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtimes.errors import ConfigError, InferenceError, InputError, SktError
+from runtimes.lanes import Lanes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,7 @@ class BackendInfo:
     cache_hit: bool | None = None  # None: nothing was cached or asked to be
     int8: tuple[int, int] | None = None  # convolutions that run in 8 bits, and that are stored so; None: not int8
     notes: tuple[str, ...] = ()  # what a user should know: fallbacks, stored against computed precision
+    in_flight: int = 1  # batches that it works on at once, which share the threads
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,15 @@ class LoadOptions:
     threads: int | None = None  # None: every physical core that this process may use
     cache_dir: Path | None = None  # where an engine may keep compiled models; None: nowhere
     notes: tuple[str, ...] = ()  # what happened before this load; repeated in `BackendInfo.notes`
+    in_flight: int = 1  # batches that callers may run at once, where the engine can; they share the threads
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:
             message = f"threads must be 1 or more, not {self.threads}"
             raise ConfigError(message, hint="leave it out to use every physical core", threads=self.threads)
+        if self.in_flight < 1:
+            message = f"in_flight must be 1 or more, not {self.in_flight}"
+            raise ConfigError(message, hint="1 gives each batch all threads", in_flight=self.in_flight)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ class Grid:
 
 
 class Backend(abc.ABC):
-    """A loaded model. Safe to share between threads, which then take turns; use it with `with`, or close it.
+    """A loaded model. Safe to share between threads, which take turns, as many at once as `info().in_flight` says;
+    use it with `with`, or close it.
 
     A new engine adds `_infer`, and `_release` where it holds anything; all that callers rely on is here, once.
     """
@@ -85,12 +91,14 @@ class Backend(abc.ABC):
     def __init__(self, info: BackendInfo, grid: Grid) -> None:
         self._info = info
         self._grid = grid
-        self._lock = threading.Lock()
-        self._closed = False
+        self._lanes = Lanes(info.in_flight)
 
     @abc.abstractmethod
     def _infer(self, batch: Batch) -> Output:
-        """The engine's own answer to a checked, contiguous batch of one photo or more."""
+        """The engine's own answer to a checked, contiguous batch of one photo or more.
+
+        Up to `info().in_flight` threads call it at once.
+        """
 
     def _release(self) -> None:  # noqa: B027 - most engines hold nothing but memory
         """Let go of what the engine holds."""
@@ -102,8 +110,8 @@ class Backend(abc.ABC):
         A batch of no photos gets an output of none. Anything else than such a batch is an `InputError`.
         """
         check_batch(batch, self._grid)
-        with self._lock:
-            if self._closed:
+        with self._lanes.turn() as entered:
+            if not entered:
                 message = f"this {self._info.engine} backend is closed"
                 raise InferenceError(message, hint="load the model again, or close it later", engine=self._info.engine)
             return self._answer(batch) if len(batch) else _nothing(self._grid.shape(batch))
@@ -115,11 +123,9 @@ class Backend(abc.ABC):
 
     @final
     def close(self) -> None:
-        """Let go of the model, after the run that another thread may be in. Closing twice is fine."""
-        with self._lock:
-            if not self._closed:
-                self._closed = True
-                self._release()
+        """Let go of the model, after the runs that other threads may be in. Closing twice is fine."""
+        if self._lanes.close():
+            self._release()
 
     def __enter__(self) -> Self:
         return self

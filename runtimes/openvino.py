@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -27,8 +28,10 @@ class OpenVinoBackend(Backend):
         core = engine.Core()
         loaded = load_compiled(core, model, candidate, options)
         check_contract(candidate, _names(loaded.compiled.inputs), _names(loaded.compiled.outputs))
-        info = _info(core, loaded, candidate)
-        self._request = loaded.compiled.create_infer_request()
+        info = _info(core, loaded, candidate, options)
+        self._idle: SimpleQueue[Any] = SimpleQueue()  # requests that nobody is using: as many as there are lanes
+        for _ in range(info.in_flight):
+            self._idle.put(loaded.compiled.create_infer_request())
         self._one_by_one = candidate.variant.size is not None
         super().__init__(info, candidate.variant.grid)
 
@@ -39,15 +42,19 @@ class OpenVinoBackend(Backend):
         return Output(*(np.concatenate(parts) for parts in zip(*((o.density, o.count) for o in outputs), strict=True)))
 
     def _infer_together(self, batch: Batch) -> Output:
-        self._request.infer({"image": batch}, share_inputs=True)
-        # the request owns these arrays and writes to them again
-        return Output(*(np.array(self._request.get_tensor(name).data) for name in ("density", "count")))
+        request = self._idle.get()
+        try:
+            request.infer({"image": batch}, share_inputs=True)
+            # the request owns these arrays and writes to them again
+            return Output(*(np.array(request.get_tensor(name).data) for name in ("density", "count")))
+        finally:
+            self._idle.put(request)
 
     def _release(self) -> None:
-        self._request = None
+        self._idle = SimpleQueue()
 
 
-def _info(core: Any, loaded: Loaded, candidate: Candidate) -> BackendInfo:
+def _info(core: Any, loaded: Loaded, candidate: Candidate, options: LoadOptions) -> BackendInfo:
     """What the compiled model says that it is, after a comparison with the plan."""
     name, compiled = device_name(candidate.device), loaded.compiled
     devices = list(compiled.get_property("EXECUTION_DEVICES"))
@@ -66,6 +73,7 @@ def _info(core: Any, loaded: Loaded, candidate: Candidate) -> BackendInfo:
         cache_hit=loaded.cache_hit,
         int8=_int8(loaded, candidate),
         notes=(*loaded.notes, *stored_notes(candidate)),
+        in_flight=options.in_flight,
     )
 
 

@@ -59,7 +59,10 @@ def _settings(candidate: Candidate, options: LoadOptions) -> dict[str, object]:
     if candidate.device != "intel:npu":
         settings["INFERENCE_PRECISION_HINT"] = HINTS[candidate.precision]
     if candidate.device == "cpu":
-        settings["INFERENCE_NUM_THREADS"] = options.threads or cores()
+        threads = options.threads or cores()
+        settings["INFERENCE_NUM_THREADS"] = threads
+        if options.in_flight > 1:
+            settings["NUM_STREAMS"] = min(options.in_flight, threads)
     return settings
 
 

@@ -54,11 +54,16 @@ def _session(ort: Any, model: bytes, candidate: Candidate, options: LoadOptions)
 def _settings(ort: Any, options: LoadOptions) -> Any:
     """Node after node, each on all threads, and word of errors only."""
     settings = ort.SessionOptions()
-    settings.intra_op_num_threads = options.threads or cores()
+    settings.intra_op_num_threads = _pool(options)
     settings.inter_op_num_threads = 1
     settings.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     settings.log_severity_level = 3
     return settings
+
+
+def _pool(options: LoadOptions) -> int:
+    """Threads of the session's pool, a caller counted in: with the other callers they are as many as was asked for."""
+    return max(1, (options.threads or cores()) - options.in_flight + 1)
 
 
 def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate) -> Any:
@@ -82,16 +87,18 @@ def _info(
 ) -> BackendInfo:
     """What the session says that it is, after a comparison with the plan."""
     agree("provider", _provider(candidate), session.get_providers()[0], candidate)
+    lanes = min(options.in_flight, options.threads or cores())  # callers at once, each on a thread of its own
     threads = session.get_session_options().intra_op_num_threads
-    agree("number of threads", options.threads or cores(), threads, candidate)
+    agree("number of threads", _pool(options), threads, candidate)
     return BackendInfo(
         engine="onnxruntime",
         engine_version=ort.__version__,
         device=candidate.device,
         device_name=cpu_name(),
         precision=candidate.precision,
-        threads=threads,
+        threads=threads + lanes - 1,
         variant=candidate.variant.id,
         int8=int8,
         notes=(*options.notes, *stored_notes(candidate)),
+        in_flight=lanes,
     )

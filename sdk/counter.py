@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_firs
 from sdk.cache import cache_folder
 from sdk.errors import ConfigError, InputError
 from sdk.frame import Frame, Image, Photo, decode, shrink
+from sdk.many import in_order
 from sdk.package import Package
 from sdk.result import CountResult, Timings
 from sdk.tiling import room_between_halos
@@ -38,12 +39,16 @@ class CountOptions:
     max_side: int | None = None  # pixels; larger photos are shrunk to it, which changes counts; None: never
     tile: int = 2048  # pixels, each way, that the engine sees at once; larger frames go in tiles, to the same count
     variant: str = "auto"  # the id of a variant of the package, which is then kept to or refused
+    max_in_flight: int = 1  # photos that the engine works on at once; they share its threads: more a second, each later
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 1:
             raise ConfigError(f"max_side is {self.max_side}, expected 1 pixel or more", hint="None keeps all sizes")
         if self.tile < 1:
             raise ConfigError(f"tile is {self.tile}, expected 1 pixel or more", hint="2048 fits most machines")
+        if self.max_in_flight < 1:
+            message = f"max_in_flight is {self.max_in_flight}, expected 1 photo or more"
+            raise ConfigError(message, hint="1 gives each photo all threads")
 
 
 @final
@@ -80,7 +85,7 @@ class CrowdCounter:
                 return
             request = Request(device, backend, precision, self.options.variant)
             self._plan = plan(planned_variants(self.manifest), probe(), request)
-            self._backend = open_backend(self._plan, opened, threads)
+            self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
     def count(self, photo: Photo) -> CountResult:
@@ -88,12 +93,25 @@ class CrowdCounter:
 
         Raises InputError for what is no photo, InferenceError when the engine fails or this counter is closed.
         """
-        watch = Stopwatch()
-        image = decode(photo)
-        decode_ms = 0.0 if isinstance(photo, np.ndarray) else watch.lap_ms()
+        return self._counted(_decoded(photo))
+
+    def count_many(self, photos: Iterable[Photo]) -> Iterator[CountResult | InputError]:
+        """The results of many photos as they come, in their order; in place of a bad photo's, its error.
+
+        Photos are decoded while others are counted, and taken from `photos` no more than a few ahead
+        (`options.max_in_flight`, twice). Raises InferenceError when the engine fails or this counter is closed.
+        """
+        return in_order(photos, _decoded_or_error, self._counted_or_error, self.options.max_in_flight)
+
+    def _counted_or_error(self, decoded: Decoded | InputError) -> CountResult | InputError:
+        return decoded if isinstance(decoded, InputError) else self._counted(decoded)
+
+    def _counted(self, decoded: Decoded) -> CountResult:
+        watch, image = Stopwatch(), decoded.image
         frame = shrink(image, self.options.max_side)
         density, tiles = self.density(frame.image)
-        timings = Timings(decode_ms, watch.lap_ms(), 1000 * watch.seconds())
+        engine_ms = watch.lap_ms()
+        timings = Timings(decoded.ms, engine_ms, decoded.ms + engine_ms)
         return CountResult(
             count=float(density.sum(dtype=np.float64)),
             density=density,
@@ -110,7 +128,7 @@ class CrowdCounter:
         """The results of many photos, in their order; the first bad photo raises."""
         if isinstance(photos, (str, bytes, os.PathLike)):
             raise InputError("count_batch takes many photos, and this is one", hint="pass a list, or call count")
-        return [self.count(photo) for photo in photos]
+        return list(in_order(photos, _decoded, self._counted, self.options.max_in_flight))
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
@@ -155,8 +173,29 @@ class CrowdCounter:
         return tuple(notes)
 
 
-def open_backend(chosen: Plan, package: Package, threads: int | None) -> Backend:
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A photo as pixels."""
+
+    image: Image
+    ms: float  # that decoding took; 0 for an array
+
+
+def _decoded(photo: Photo) -> Decoded:
+    watch = Stopwatch()
+    image = decode(photo)
+    return Decoded(image, 0.0 if isinstance(photo, np.ndarray) else watch.lap_ms())
+
+
+def _decoded_or_error(photo: Photo) -> Decoded | InputError:
+    try:
+        return _decoded(photo)
+    except InputError as error:
+        return error
+
+
+def open_backend(chosen: Plan, package: Package, threads: int | None, in_flight: int = 1) -> Backend:
     """The best planned backend that loads."""
-    options = LoadOptions(threads=threads, cache_dir=cache_folder())
+    options = LoadOptions(threads=threads, cache_dir=cache_folder(), in_flight=in_flight)
     backend, _ = open_first(chosen, lambda variant: package.read(variant.id), options)
     return backend

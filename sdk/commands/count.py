@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,40 +90,36 @@ def main(
         package, device=device, backend=backend, precision=precision, threads=threads, options=options
     ) as counter:
         show = printer(found, zones, as_json=as_json, as_csv=as_csv)
-        failed = count_all(with_zones(counter.count, zones), found, outputs, show)
+        failed = count_all(counter.count_many(photo.path for photo in found), found, outputs, show)
     if failed:
         click.echo(f"error: {failed} of {len(found)} photos could not be counted", err=True)
         sys.exit(FAILED)
 
 
-def with_zones(count: Callable[[Path], CountResult], zones: Zones | None) -> Callable[[Path], CountResult]:
-    """Count a photo, and the zones where there are some."""
-    return count if zones is None else lambda photo: count(photo).with_zones(zones)
-
-
 def count_all(
-    count: Callable[[Path], CountResult],
+    results: Iterable[CountResult | InputError],
     photos: Sequence[PhotoFile],
     outputs: Outputs,
     show: Callable[[Outcome], None],
 ) -> int:
-    """Count, write and show one photo after the other; how many could not be read. Any other error ends the command."""
+    """Write and show one result after the other; how many could not be read. Any other error ends the command."""
     progress = Progress(len(photos), "photos")
     failed = 0
-    for photo in photos:
-        try:
-            result = count(photo.path)
-        except InputError as error:
-            failed += 1
-            outcome = Outcome(photo, error)
-        else:
+    for photo, counted in zip(photos, results, strict=True):
+        failed += isinstance(counted, InputError)
+        result = zoned(counted, outputs.zones)
+        if not isinstance(result, InputError):
             write_outputs(result, photo, outputs)
-            outcome = Outcome(photo, result)
         progress.clear()
-        show(outcome)
+        show(Outcome(photo, result))
         progress.advance()
     progress.clear()
     return failed
+
+
+def zoned(result: CountResult | InputError, zones: Zones | None) -> CountResult | InputError:
+    """The result with its zones, where there are some."""
+    return result if zones is None or isinstance(result, InputError) else result.with_zones(zones)
 
 
 def prepare(outputs: Outputs, photos: Sequence[PhotoFile]) -> None:
