@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import abc
+import math
 import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from sdk.errors import ConfigError
-from sdk.frame import Image, check_pixels, decode
-from sdk.sinks.target import nearest
+from sdk.frame import Image, decode
 from sdk.sources import find_photos
 from sdk.streams.errors import StreamCut
-from sdk.streams.source import Source
+from sdk.streams.source import LAYOUTS, Source
 
-# Format of raw frames -> bytes of 2 pixels, rows beside the picture's (times 2), conversion to BGR; None: as they are.
-RAW: dict[str, tuple[int, int, int | None]] = {
-    "bgr24": (6, 2, None),
-    "gray8": (2, 2, cv2.COLOR_GRAY2BGR),
-    "i420": (3, 3, cv2.COLOR_YUV2BGR_I420),
-    "nv12": (3, 3, cv2.COLOR_YUV2BGR_NV12),
-    "rgb24": (6, 2, cv2.COLOR_RGB2BGR),
+# Layout of raw frames -> how it becomes BGR; None: it is that.
+CONVERSIONS = {
+    "bgr24": None,
+    "gray8": cv2.COLOR_GRAY2BGR,
+    "i420": cv2.COLOR_YUV2BGR_I420,
+    "nv12": cv2.COLOR_YUV2BGR_NV12,
+    "rgb24": cv2.COLOR_RGB2BGR,
 }
 
 
@@ -65,16 +64,12 @@ class RawReader(Reader):
 
     def __init__(self, source: Source, file: int = 0) -> None:
         layout = source.options["format"]
-        if layout not in RAW:
-            raise ConfigError(f"source {source.shown} has format {layout!r}", hint=nearest(layout, RAW))
         width, height = source.size()
-        check_pixels(height, width, f"a frame of {source.shown}")
-        twice, rows, self._conversion = RAW[layout]
-        if rows == 3 and (width % 2 or height % 2):
-            raise ConfigError(f"source {source.shown} has an odd side, which {layout} has not", hint="use bgr24")
+        channels, rows = LAYOUTS[layout]
+        self._conversion = CONVERSIONS[layout]
         self._shown = source.shown
-        self._shape = (height * rows // 2, width, 3) if twice == 6 else (height * rows // 2, width)
-        self._bytes = bytearray(width * height * twice // 2)
+        self._shape = (int(height * rows), width, channels)
+        self._bytes = bytearray(math.prod(self._shape))
         self._pipe = os.fdopen(os.dup(file), "rb", buffering=0)
         self._frames = 0
 
@@ -93,7 +88,9 @@ class RawReader(Reader):
 
     def frame(self) -> Image:
         picture = np.frombuffer(bytes(self._bytes), np.uint8).reshape(self._shape)
-        return picture if self._conversion is None else np.asarray(cv2.cvtColor(picture, self._conversion), np.uint8)
+        if self._conversion is None:
+            return picture
+        return np.asarray(cv2.cvtColor(picture, self._conversion), np.uint8)
 
     def close(self) -> None:
         self._pipe.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from sdk.errors import ConfigError
+from sdk.frame import check_pixels
 from sdk.sinks.secret import masked, reveal
 from sdk.sinks.target import nearest
 from sdk.streams.errors import StreamError
@@ -19,6 +20,8 @@ SCHEMES = (*NETWORK, "csi", "file", "raw")
 VIDEO_SUFFIXES = frozenset(
     {".avi", ".flv", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
 )
+LAYOUTS = {"bgr24": (3, 1), "gray8": (1, 1), "i420": (1, 1.5), "nv12": (1, 1.5), "rgb24": (3, 1)}
+# of raw frames: bytes of a pixel in a row, and rows beside the picture's
 DEVICE = re.compile(r"/dev/video\d+")
 SIZE = re.compile(r"(\d+)x(\d+)")
 
@@ -125,6 +128,8 @@ def _with_options(parts: SplitResult) -> Source:
     elif not parts.netloc.isdecimal() or not options["fps"].isdecimal():
         raise ConfigError(f"source {shown} names no sensor", hint="the first is csi://0, with ?size=1920x1080&fps=30")
     _check_size(shown, options["size"])
+    if parts.scheme == "raw":
+        _check_layout(shown, options["format"], options["size"])
     return Source(parts.scheme, shown, parts.netloc, options=options)
 
 
@@ -132,6 +137,15 @@ def _check_size(shown: str, size: str) -> None:
     found = SIZE.fullmatch(size)
     if found is None or "0" in found.groups():
         raise ConfigError(f"source {shown} has size {size!r}, expected WIDTHxHEIGHT", hint="as in raw://1920x1080")
+
+
+def _check_layout(shown: str, layout: str, size: str) -> None:
+    if layout not in LAYOUTS:
+        raise ConfigError(f"source {shown} has format {layout!r}", hint=nearest(layout, LAYOUTS))
+    width, height = map(int, size.split("x"))
+    check_pixels(height, width, f"a frame of {shown}")
+    if LAYOUTS[layout][1] != 1 and (width % 2 or height % 2):
+        raise ConfigError(f"source {shown} has an odd side, which {layout} has not", hint="use bgr24")
 
 
 def _split(text: str) -> SplitResult:

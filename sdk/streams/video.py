@@ -103,7 +103,7 @@ def open_usb(source: Source, limits: StreamLimits) -> cv2.VideoCapture:  # noqa:
 
 def open_csi(source: Source, limits: StreamLimits) -> cv2.VideoCapture:  # noqa: ARG001 - the pipeline knows no limits
     """A camera on the ribbon cable of a Jetson, through GStreamer."""
-    if cv2.CAP_GSTREAMER not in cv2.videoio_registry.getCameraBackends():
+    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
         hint = "on a Jetson take the system's OpenCV, or pipe gst-launch-1.0 into raw://"
         raise StreamUnreadable(f"{source.shown} needs an OpenCV with GStreamer, which this one is not", hint=hint)
     capture = cv2.VideoCapture(csi_pipeline(source), cv2.CAP_GSTREAMER)

@@ -66,7 +66,7 @@ def main() -> None:
         protect(server, factory, *options.login.split(":", 1))
     server.get_mount_points().add_factory("/live", factory)
     server.attach(None)
-    print("ready", flush=True)
+    print("ready", flush=True)  # noqa: T201 - to the test that started it
     GLib.MainLoop().run()
 
 
