@@ -96,7 +96,7 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
 
 
 def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, as_csv: bool) -> None:
-    """Count until all sources end, or Ctrl-C or SIGTERM comes; exits with 3 where a recording failed."""
+    """Count until all sources end, or Ctrl-C or SIGTERM comes; exits with 3 where something failed."""
     logging.getLogger("runtimes").addHandler(logging.NullHandler())  # what it logs stands in the warnings, too
     quiet_opencv()
     with (
@@ -105,12 +105,9 @@ def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, a
         Cameras(counter.count, config.cameras, config.sinks) as cameras,
     ):
         show = printer(cameras, config, as_json=as_json, as_csv=as_csv)
-        last: dict[str, CameraResult] = {}
-        failed: set[str] = set()
+        failed = False
         for taken in cameras:
-            if taken.stream.state == "end" and taken.camera in last and not last[taken.camera].stream.ok:
-                failed.add(taken.camera)
-            last[taken.camera] = taken
+            failed |= taken.stream.state == "error"
             show(taken)
     if failed:
         sys.exit(FAILED)

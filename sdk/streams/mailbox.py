@@ -10,7 +10,7 @@ from sdk.frame import Image
 from sdk.streams.errors import StreamError
 from sdk.timing import Moment
 
-WAITING = 4  # frames that wait where none may be dropped; then the reader waits
+WAITING = 4  # items at most where none may be dropped
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,6 @@ class Seen:
     image: Image = field(repr=False)
     number: int  # from 1, those between that nobody asked for included
     moment: Moment  # when it was taken, as far as can be known
-    notes: tuple[str, ...] = ()  # what else is to be said of it
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,11 @@ Item = Seen | Failed | Ended
 
 
 class Mailbox:
-    """Items in their order. `latest` holds one frame, and drops it for a newer one; failures are never dropped."""
+    """Items in their order.
+
+    latest: one frame and one failure at most, each taken out again for a newer one; frames so lost are counted as
+    drops. Else nothing is lost, and the reader waits for room.
+    """
 
     def __init__(self, news: threading.Condition, *, latest: bool) -> None:
         self.drops = 0
@@ -50,12 +53,12 @@ class Mailbox:
         self._closed = False
 
     def put(self, item: Item) -> None:
-        """Hand over; waits for room where no frame may be dropped, until `close`."""
+        """Hand over."""
         with self._news:
-            if isinstance(item, Seen) and not self._latest:
+            if self._latest:
+                self._make_room(type(item))
+            else:
                 self._news.wait_for(lambda: self._closed or len(self._items) < WAITING)
-            if self._replaced(item):
-                self._items.pop()
             self._items.append(item)
             self._news.notify_all()
 
@@ -74,11 +77,9 @@ class Mailbox:
             self._closed = True
             self._news.notify_all()
 
-    def _replaced(self, item: Item) -> bool:
-        """Whether an item takes the place of the one before: a newer frame, or one more failure."""
-        if not self._items:
-            return False
-        last = self._items[-1]
-        newer = self._latest and isinstance(item, Seen) and isinstance(last, Seen)
-        self.drops += newer
-        return newer or (isinstance(item, Failed) and isinstance(last, Failed))
+    def _make_room(self, kind: type[Item]) -> None:
+        """Take out what a newer item of its kind replaces."""
+        older = next((item for item in self._items if isinstance(item, kind)), None)
+        if older is not None:
+            self._items.remove(older)
+            self.drops += isinstance(older, Seen)

@@ -102,7 +102,6 @@ class Pump:
         self.worked = False  # whether a frame ever came
         self._number = 0
         self._failures = 0
-        self._size: tuple[int, ...] = ()
         self._start = Moment.now()
         self._due = Due(None if feed.source.kind == "folder" else feed.sampling.every)
         self._frozen = Frozen(feed.limits.frozen_seconds if feed.source.live else None)
@@ -114,10 +113,14 @@ class Pump:
         """Begin to read."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Stop; a reader that does not answer is left behind, and ends when it does."""
+    def stop(self) -> None:
+        """Tell the reader to end."""
         self._stop.set()
         self.box.close()
+
+    def close(self) -> None:
+        """Stop; a reader that does not answer is left behind, and ends when it does."""
+        self.stop()
         if self._thread.ident is not None:
             self._thread.join(LET_GO)
 
@@ -169,7 +172,7 @@ class Pump:
     def _hand_over(self, image: Image, moment: Moment) -> None:
         self._frozen.check(image, moment.monotonic, self.feed.source.shown)
         self.worked, self._failures = True, 0
-        self.box.put(Seen(image, self._number, moment, self._notes(image)))
+        self.box.put(Seen(image, self._number, moment))
 
     def _undecoded(self, error: InputError, times: int) -> None:
         """Say it and go on; a live stream in which nothing can be decoded any more is opened anew."""
@@ -185,9 +188,3 @@ class Pump:
         if self.feed.latest:
             self._stop.wait(max(0.0, moment.monotonic - Moment.now().monotonic))
         return moment
-
-    def _notes(self, image: Image) -> tuple[str, ...]:
-        before, self._size = self._size, image.shape[:2]
-        if not before or before == self._size or self.feed.source.kind == "folder":
-            return ()
-        return (f"frame size changed from {before[1]} x {before[0]} to {self._size[1]} x {self._size[0]}",)

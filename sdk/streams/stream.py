@@ -67,6 +67,7 @@ class _Turn:
         self.served = 0  # the number of the last turn that it had
         self.number = 0  # of its last frame
         self._told = self.pump.alive
+        self._size: tuple[int, ...] = ()  # of its last frame
 
     def silent_at(self) -> float:
         """When it will have been silent for too long, by the monotonic clock."""
@@ -92,8 +93,15 @@ class _Turn:
             return replace(plain, state="error", error=error)
         live = not self.pump.feed.source.recorded
         latency = 1000 * (Moment.now().monotonic - seen.moment.monotonic) if live else 0.0
-        result = replace(result, warnings=(*result.warnings, *seen.notes))
+        result = replace(result, warnings=(*result.warnings, *self._changed(seen.image)))
         return replace(plain, state="ok", result=result, latency_ms=latency)
+
+    def _changed(self, image: Image) -> tuple[str, ...]:
+        """What is to be said where the frame has another size than the one before; photos of a folder may."""
+        before, self._size = self._size, image.shape[:2]
+        if not before or before == self._size or self.pump.feed.source.kind == "folder":
+            return ()
+        return (f"frame size changed from {before[1]} x {before[0]} to {self._size[1]} x {self._size[0]}",)
 
 
 @final
@@ -109,7 +117,7 @@ class Streams:
         self._count = count
         self._news = threading.Condition()
         self._turns = [_Turn(name, feed, self._news) for name, feed in feeds.items()]
-        self._started = self._closed = False
+        self._started = False
         self._turn = 0
 
     def __iter__(self) -> Self:
@@ -128,7 +136,8 @@ class Streams:
 
     def close(self) -> None:
         """Let go of all sources; a second call does nothing."""
-        self._closed = True
+        for turn in self._turns:
+            turn.pump.stop()
         for turn in self._turns:
             turn.pump.close()
         self._turns = []

@@ -32,7 +32,8 @@ class VideoReader(Reader):
         self._capture = OPENERS[source.kind](source, limits)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self._interval = 1 / rate if 0 < rate < 1000 else 0.04  # seconds, for a container without time stamps
-        self._expected = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))) if source.recorded else 0
+        frames = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        self._expected = frames if source.recorded or ".m3u8" in source.place else 0  # of a list that goes on it is 0
         self._frames = 0
 
     def grab(self) -> bool:
@@ -40,7 +41,7 @@ class VideoReader(Reader):
             self._frames += 1
             self._tell_time()
             return True
-        if not self._source.recorded:
+        if not (self._source.recorded or self._expected):
             raise StreamLost(f"{self._source.shown} stopped sending after {self._frames} frames")
         if self._frames < (1 - SHORT) * self._expected - 1:
             message = f"{self._source.shown} ends after {self._frames} of {self._expected} frames: it is cut off"

@@ -6,10 +6,30 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from sdk.sinks import Reading, Sink
 from sdk.streams import Feed, Sampling, Stream, StreamLimits, StreamResult, read_source
+from sdk.zones import Zone, Zones
 from tests.sdk.counters import RedCounter
 
 QUICK = StreamLimits(connect_seconds=3, read_seconds=1, longest_pause_seconds=0.5)
+
+
+HALVES = Zones(
+    (
+        Zone("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1))),
+        Zone("right", ((0.5, 0), (1, 0), (1, 1), (0.5, 1))),
+    )
+)
+
+
+class Kept(Sink):
+    """Keeps readings in memory."""
+
+    def __init__(self) -> None:
+        self.readings: list[Reading] = []
+
+    def send(self, reading: Reading) -> None:
+        self.readings.append(reading)
 
 
 def watch(
