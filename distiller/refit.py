@@ -1,8 +1,8 @@
 """Fits a network's last convolution anew on whole photos, so that their counts are right, and pictures of nobody.
 
-A network trained on crops may count whole photos too low or too high on average, and see a little of a crowd where there
-is none. Its features seldom are at fault: the last convolution's few weights are fitted on them, by the absolute error of
-each photo's count, in units of what the set's photos are off by at the start.
+A network trained on crops may count whole photos too low or too high on average, and see a little of a crowd where
+there is none. Its features seldom are at fault: the last convolution's few weights are fitted on them, by the absolute
+error of each photo's count, in units of what the set's photos are off by at the start.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sdk.occupancy import Occupancy, OccupancyLog
     from sdk.result import CountResult, Timings
     from sdk.smoothing import ExponentialSmoother, MedianSmoother, RateOfChange, Smoothed
+    from sdk.streams import StreamLimits, StreamResult
     from sdk.timing import Moment
     from sdk.zones import Zone, Zones
     from sdk.zones_count import ZoneCount
@@ -43,6 +44,8 @@ _HOMES = {
     "RateOfChange": "sdk.smoothing",
     "SktError": "sdk.errors",
     "Smoothed": "sdk.smoothing",
+    "StreamLimits": "sdk.streams",
+    "StreamResult": "sdk.streams",
     "Timings": "sdk.result",
     "Zone": "sdk.zones",
     "ZoneCount": "sdk.zones_count",
@@ -66,6 +69,8 @@ __all__ = [
     "RateOfChange",
     "SktError",
     "Smoothed",
+    "StreamLimits",
+    "StreamResult",
     "Timings",
     "Zone",
     "ZoneCount",

@@ -27,6 +27,8 @@ from sdk.whole import Pieces, whole_density
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from sdk.streams import Stream, StreamLimits
+
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
 SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
@@ -129,6 +131,24 @@ class CrowdCounter:
         if isinstance(photos, (str, bytes, os.PathLike)):
             raise InputError("count_batch takes many photos, and this is one", hint="pass a list, or call count")
         return list(in_order(photos, _decoded, self._counted, self.options.max_in_flight))
+
+    def stream(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        every: float | None = None,
+        policy: str = "auto",
+        limits: StreamLimits | None = None,
+    ) -> Stream:
+        """Results of a camera, video, folder or pipe, one after the other; iterate over it in a `with`.
+
+        source: `rtsp://`, `http://`, `/dev/video0`, `csi://0`, `raw://1920x1080` (stdin), a video file or a folder.
+        every: seconds between counted frames. policy: "latest" drops the oldest frames when the engine is late, "all"
+        none; "auto" is latest for cameras. Raises ConfigError, InputError; later failures are results.
+        """
+        from sdk.streams import Feed, Sampling, Stream, StreamLimits, read_source
+
+        return Stream(self.count, Feed(read_source(source), Sampling(every, policy), limits or StreamLimits()))
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import functools
 import io
@@ -10,7 +11,7 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -80,6 +81,13 @@ def one_line(text: str) -> str:
 def print_json(record: Mapping[str, Any]) -> None:
     """One record a line on stdout."""
     click.echo(json.dumps(record, allow_nan=False, default=str))
+
+
+def csv_line(values: Sequence[str]) -> str:
+    """The values as CSV, quoted where they need it."""
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(values)
+    return buffer.getvalue()
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import logging
 import sys
@@ -13,10 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdk.commands.common import Progress, engine_options, friendly, json_option, one_line, print_json
+from sdk.commands.common import Progress, csv_line, engine_options, friendly, json_option, one_line, print_json
+from sdk.commands.stream import (
+    StreamArguments,
+    configured,
+    refuse_pictures,
+    run_streams,
+    stream_options,
+    wants_stream,
+)
 from sdk.errors import ConfigError, InputError
 from sdk.result import CountResult
 from sdk.sources import PhotoFile, find_photos
+from sdk.streams.cameras import EngineConfig
 
 if TYPE_CHECKING:
     from sdk.zones import Zones
@@ -46,7 +54,7 @@ class Outputs:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("photos", nargs=-1, required=True, metavar="PHOTO...")
+@click.argument("photos", nargs=-1, metavar="PHOTO... | STREAM")
 @click.option("-m", "--model", "package", type=FOLDER, help="A model package; the shipped one if absent.")
 @click.option("--overlay", type=FOLDER, metavar="DIR", help="Write heat maps over the photos there.")
 @click.option("--density", type=FOLDER, metavar="DIR", help="Write density maps (.npy) there.")
@@ -56,7 +64,9 @@ class Outputs:
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV on stdout.")
 @engine_options
 @friendly
+@stream_options
 def main(
+    stream: StreamArguments,
     photos: tuple[str, ...],
     package: Path | None,
     overlay: Path | None,
@@ -74,22 +84,32 @@ def main(
 
     A photo that cannot be read is reported, the others are counted, and the exit code is 3. Hidden files in a folder
     are left out, and so is what lies below the folder of --overlay.
+
+    Or in a STREAM: rtsp://, http://, /dev/video0, csi://0, raw://1920x1080 (frames on stdin), a video file, or a folder
+    as a time-lapse (with --every). Several: -c cameras.yaml.
     """
-    from sdk.counter import CountOptions, CrowdCounter
     from sdk.zones import Zones
 
     if as_json and as_csv:
         raise ConfigError("--json and --csv were both given", hint="choose one")
+    engine = EngineConfig(package, device, backend, precision, threads, max_side)
+    if wants_stream(photos, stream):
+        refuse_pictures({"--overlay": overlay, "--density": density})
+        run_streams(configured(photos, stream, zones_file), engine, as_json=as_json, as_csv=as_csv)
+    elif photos:
+        outputs = Outputs(overlay, density, None if zones_file is None else Zones.read(zones_file))
+        count_photos(photos, outputs, engine, as_json=as_json, as_csv=as_csv)
+    else:
+        raise click.UsageError("Missing argument 'PHOTO...'.")
+
+
+def count_photos(photos: Sequence[str], outputs: Outputs, engine: EngineConfig, *, as_json: bool, as_csv: bool) -> None:
+    """Count all photos; exits with 3 where some could not be read."""
     logging.getLogger("runtimes").addHandler(logging.NullHandler())  # what it logs stands in the warnings, too
-    found = find_photos(photos, leave_out=overlay)
-    zones = None if zones_file is None else Zones.read(zones_file)
-    outputs = Outputs(overlay, density, zones)
+    found = find_photos(photos, leave_out=outputs.overlay)
     prepare(outputs, found)
-    options = CountOptions(max_side=max_side)
-    with CrowdCounter(
-        package, device=device, backend=backend, precision=precision, threads=threads, options=options
-    ) as counter:
-        show = printer(found, zones, as_json=as_json, as_csv=as_csv)
+    with engine.open() as counter:
+        show = printer(found, outputs.zones, as_json=as_json, as_csv=as_csv)
         failed = count_all(counter.count_many(photo.path for photo in found), found, outputs, show)
     if failed:
         click.echo(f"error: {failed} of {len(found)} photos could not be counted", err=True)
@@ -226,13 +246,6 @@ def csv_row(outcome: Outcome, columns: Sequence[str]) -> str:
         values["warnings"] = "; ".join(outcome.result.warnings)
         values |= {f"zone {zone.name}": round(zone.count, 3) for zone in outcome.result.zones}
     return csv_line([str(values.get(column, "")) for column in columns])
-
-
-def csv_line(values: Sequence[str]) -> str:
-    """The values as CSV, quoted where they need it."""
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(values)
-    return buffer.getvalue()
 
 
 class Table:

@@ -39,7 +39,8 @@ def caffe(weights: dict[str, torch.Tensor], image: torch.Tensor) -> torch.Tensor
     def conv(name: str, x: torch.Tensor, stride: int = 1) -> torch.Tensor:
         weight = weights[f"{name}.weight"].float()
         padding = weight.shape[2] // 2
-        return F.relu(torch.conv2d(x, weight, weights[f"{name}.bias"], stride=stride, padding=padding))
+        answer: torch.Tensor = torch.conv2d(x, weight, weights[f"{name}.bias"], stride=stride, padding=padding)
+        return answer.relu()
 
     def block(name: str, x: torch.Tensor) -> torch.Tensor:
         three = conv(f"{name}/3x3", conv(f"{name}/3x3_reduce", x))
