@@ -1,6 +1,6 @@
 """Score a package on the held-out photos of its recipe, on frames without people, and on the sample photos.
 
-    python benchmarks/accuracy.py --data DATASETS [--package NAME.skt] [--recipe bl-quarter]
+    python benchmarks/accuracy.py --data DATASETS [--package NAME.skt] [--recipe googlenet]
 
 Writes benchmarks/results/accuracy-SET.json, one a set, in the form of `skt-eval --json`, and blanks.json. The held-out
 photos are the ones that the recipe names; no photo of an official test part is read.
@@ -33,7 +33,7 @@ SIZES = ((360, 640), (768, 1024), (1080, 1920))
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
 @click.option("--package", type=click.Path(path_type=Path), help="The shipped package if absent.")
-@click.option("--recipe", default="bl-quarter", show_default=True)
+@click.option("--recipe", default="googlenet", show_default=True)
 def main(data: Path, package: Path | None, recipe: str) -> None:
     """Score, and write the results."""
     RESULTS.mkdir(exist_ok=True)

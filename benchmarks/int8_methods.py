@@ -94,7 +94,7 @@ class Bench:
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
 @click.option("--package", type=click.Path(path_type=Path), default=DEFAULT_PACKAGE, help="The shipped one if absent.")
-@click.option("--recipe", default="bl-quarter", show_default=True)
+@click.option("--recipe", default="googlenet", show_default=True)
 @click.option("--calib-photos", type=int, default=64, show_default=True)
 @click.option("--photos", type=int, help="Count only so many held-out photos: a try, not a result.")
 @click.option("--only", multiple=True, type=click.Choice(sorted(WAYS)))

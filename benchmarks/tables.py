@@ -18,6 +18,7 @@ from sdk.package import Package
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 INT8 = "int8-methods.json"
+NETWORKS = {"bl": "1/4-BL", "googlenet": "GoogLeNet up to inception 4a with a density head"}
 SETS = {  # result: name, what it shows
     "shanghaitech-a": ("ShanghaiTech A", "dense crowds"),
     "shanghaitech-b": ("ShanghaiTech B", "streets"),
@@ -61,7 +62,7 @@ def accuracy_table() -> str:
         manifest = package.manifest
     blanks = read("blanks")["counts"]
     head = (
-        f"1/4-BL: {manifest.parameters / 1e6:.2f} M parameters, {manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. "
+        f"{NETWORKS[manifest.architecture]}: {manifest.parameters / 1e6:.2f} M parameters, {manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. "
         "Errors in people a photo, against head points, on photos held out from training:\n\n"
     )
     columns = "| data set | photos | people | MAE | RMSE | bias |\n|---|---|---|---|---|---|\n"

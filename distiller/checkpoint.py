@@ -41,7 +41,7 @@ class Checkpoint:
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint folder; the one that stands there is replaced only when the new one is complete."""
     name = f"tensors-{secrets.token_hex(4)}.safetensors"
-    facts = {"schema": SCHEMA, "tensors": name, **checkpoint.facts}
+    facts = {**checkpoint.facts, "schema": SCHEMA, "tensors": name}
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -223,10 +223,13 @@ def qat(
 @click.option("--data", type=DataPath, required=True, help="The folder of the checkpoint's labelled sets.")
 @click.option("--out", type=DataPath, required=True, help="The new checkpoint's folder.")
 @click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, as a set's weight.")
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
 @json_option
 @friendly
-def refit(checkpoint: Path, data: Path, out: Path, steps: int, threads: int | None, as_json: bool) -> None:
+def refit(
+    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+) -> None:
     """Fit CHECKPOINT's last convolution anew on whole training photos, and on pictures of nobody.
 
     Takes minutes. Prints the scores of the held-out photos before and after.
@@ -235,7 +238,7 @@ def refit(checkpoint: Path, data: Path, out: Path, steps: int, threads: int | No
     from distiller.refit import refit as run
 
     use_threads(threads)
-    scores = run(checkpoint, _existing(data), out, steps=steps, stream=sys.stderr)
+    scores = run(checkpoint, _existing(data), out, settings=settings, steps=steps, stream=sys.stderr)
     if as_json:
         print_json({"checkpoint": str(out), **scores})
         return

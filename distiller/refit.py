@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from distiller import checkpoint as store
 from distiller.augment import empty_crop
-from distiller.config import TrainConfig
+from distiller.config import TrainConfig, with_settings
 from distiller.data import LabelledSet, drawn_scene, read_photo, read_sets
 from distiller.device import autocast
 from distiller.evaluation import config_of
@@ -56,10 +56,13 @@ class Last:
         return torch.relu(features.float() @ self.weight + self.bias).sum()
 
 
-def refit(checkpoint: Path, data: Path, out: Path, *, steps: int, stream: TextIO) -> dict[str, dict[str, Scores]]:
+def refit(
+    checkpoint: Path, data: Path, out: Path, *, settings: Sequence[str] = (), steps: int, stream: TextIO
+) -> dict[str, dict[str, Scores]]:
     """Write the checkpoint with its last convolution fitted anew; held-out photos' scores before and after."""
     saved = store.load(checkpoint)
-    config, network = config_of(saved), store.network_of(saved).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    config = with_settings(config_of(saved), settings)
+    network = store.network_of(saved).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     sets = read_sets(config, data)
     before = validate_sets(network, sets)
     groups = read_groups(network, sets, config, stream)
@@ -71,7 +74,12 @@ def refit(checkpoint: Path, data: Path, out: Path, *, steps: int, stream: TextIO
         last.bias.copy_(fitted.bias)
     after = validate_sets(network, sets)
     tensors = {f"model.{key}": value for key, value in network.state_dict().items()}
-    store.save(out, store.Checkpoint(tensors, {**saved.facts, "refit": {"steps": steps}, "metrics": after}))
+    store.save(
+        out,
+        store.Checkpoint(
+            tensors, {**saved.facts, "refit": {"settings": list(settings), "steps": steps}, "metrics": after}
+        ),
+    )
     return {"before": before, "after": after}
 
 

@@ -9,6 +9,7 @@ from sdk.manifest import Manifest, VariantEntry
 
 NETWORKS = {
     "bl": "the VGG-19 network of Bayesian Loss (Ma et al., ICCV 2019, arXiv 1908.03684)",
+    "googlenet": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4a, with a density head",
     "csrnet": "CSRNet (Li et al., CVPR 2018, arXiv 1802.10062)",
 }
 DATA = {  # data set: name, source, terms
@@ -21,6 +22,7 @@ DATA = {  # data set: name, source, terms
 }
 ENCODERS = {
     "vgg19_quarter_encoder": "ImageNet VGG-19 at quarter width (Collaborative Distillation, CVPR 2020; MIT licence)",
+    "googlenet_imagenet": "ImageNet GoogLeNet (BVLC; unrestricted use)",
 }
 
 
