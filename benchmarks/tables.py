@@ -62,7 +62,8 @@ def accuracy_table() -> str:
         manifest = package.manifest
     blanks = read("blanks")["counts"]
     head = (
-        f"{NETWORKS[manifest.architecture]}: {manifest.parameters / 1e6:.2f} M parameters, {manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. "
+        f"{NETWORKS[manifest.architecture]}: "
+        f"{manifest.parameters / 1e6:.2f} M parameters, {manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. "
         "Errors in people a photo, against head points, on photos held out from training:\n\n"
     )
     columns = "| data set | photos | people | MAE | RMSE | bias |\n|---|---|---|---|---|---|\n"
