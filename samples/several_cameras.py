@@ -14,7 +14,7 @@ from sdk.streams.cameras import Cameras, read_cameras
 config = read_cameras(Path(sys.argv[1]))
 states: dict[str, Counter[str]] = {name: Counter() for name in config.cameras}
 
-with config.engine.open() as counter, Cameras(counter.count, config.cameras, config.sinks) as cameras:
+with config.engine.open() as counter, Cameras(counter.count, config) as cameras:
     for taken in cameras:
         seen = taken.stream
         states[taken.camera][seen.state] += 1
