@@ -1,10 +1,10 @@
-"""Several cameras for as long as you like, with faults: does memory grow, do handles leak, is anything lost?
+"""Count several cameras for as long as you like, with faults: does memory grow, do handles leak, is anything lost.
 
     python -m benchmarks.soak [--minutes 60] [--cameras 4] [--model PACKAGE]
 
-Drawn scenes are served over RTSP by GStreamer's server, one process a camera; `skt-count -c` counts them, with a file and a
-webhook as sinks. In turns a camera is killed and started again, a camera is stopped in its tracks, and the webhook answers
-with errors. Writes benchmarks/results/soak.json: growth, handles, drops, reconnects, lag, and readings lost on the way.
+Drawn scenes are served over RTSP by GStreamer's server, one process a camera; `skt-count -c` counts them, with a file
+and a webhook as sinks. In turns a camera is killed and started again, a camera is stopped in its tracks, and the webhook
+answers with errors. Writes benchmarks/results/soak.json: growth, handles, drops, reconnects, lag, and readings lost.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ SIZE = (384, 256)  # width and height of the pictures
 SAMPLE_SECONDS = 5.0
 FAULT_SECONDS = 12.0  # how long a fault lasts
 WARM_UP = 0.2  # share of the time whose memory is not looked at: engines and allocators settle in it
+
+
+Fault = tuple[str, Callable[[], object], Callable[[], object]]  # its name, what begins it, what ends it
 
 
 @dataclass
@@ -77,18 +80,18 @@ def sample(process: int, start: float, soak: Soak) -> None:
 def faults(
     cameras: list[RtspCamera], web: WebServer
 ) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
-    """For ever: what a fault is called, what begins it, and what ends it."""
+    """One fault after the other, for ever."""
 
-    def hook_answers(status: int) -> Callable[[], object]:
+    def answers(status: int) -> Callable[[], object]:
         return lambda: setattr(web, "answer", lambda _: (status, {}))
 
     for camera in cycle(cameras):
         yield "camera killed", camera.kill, camera.start
         yield "camera stalled", camera.stall, camera.go_on
-        yield "webhook failing", hook_answers(503), hook_answers(204)
+        yield "webhook failing", answers(503), answers(204)
 
 
-def watch(process: subprocess.Popen[str], seconds: float, troubles: Iterator[Any], soak: Soak) -> None:
+def watch(process: subprocess.Popen[str], seconds: float, troubles: Iterator[Fault], soak: Soak) -> None:
     """Look at the process until the time is over, faults and quiet by turns; the last minute is quiet."""
     start = time.monotonic()
     over, next_fault, end = None, FAULT_SECONDS, seconds - 60

@@ -70,9 +70,7 @@ def stream_options(command: Command) -> Command:
         click.option("--policy", type=click.Choice(POLICIES), help="When late: drop frames (latest) or wait (all)."),
         click.option("--camera", metavar="NAME", help="What readings call the stream; its address if absent."),
         click.option("--wait", is_flag=True, help="Keep trying where a camera is away at the start."),
-        click.option(
-            "--max-cpu", type=Percent(), metavar="PERCENT", help="Of all cores; counts fewer frames to keep it."
-        ),
+        click.option("--max-cpu", type=percent, metavar="PERCENT", help="Of all cores, kept by counting fewer frames."),
     )
     for option in reversed(options):
         wrapped = option(wrapped)

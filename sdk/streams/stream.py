@@ -115,8 +115,8 @@ class Streams:
 
     Iterating never waits longer than a source's `read_seconds` for a result, its `every` aside. The last result of a
     source has state `end`; when all have ended, so does the iteration. Raises the StreamError of a source that fails
-    before its first frame, unless its limits say to wait. budget: kept by counting fewer frames. Close it, or use it in a
-    `with`.
+    before its first frame, unless its limits say to wait. budget: kept by counting fewer frames. Close it, or use it
+    in a `with`.
     """
 
     def __init__(self, count: Count, feeds: Mapping[str, Feed], budget: Budget | None = None) -> None:
