@@ -3,7 +3,7 @@
     python -m benchmarks.soak [--minutes 60] [--cameras 4] [--model PACKAGE]
 
 Drawn scenes are served over RTSP by GStreamer's server, one process a camera; `skt-count -c` counts them, with a file
-and a webhook as sinks. In turns a camera is killed and started again, a camera is stopped in its tracks, and the webhook
+and a webhook as sinks. In turns a camera is killed and started again, one is stopped in its tracks, and the webhook
 answers with errors. Writes benchmarks/results/soak.json: growth, handles, drops, reconnects, lag, and readings lost.
 """
 
