@@ -27,6 +27,11 @@ class Stopwatch:
         return 1000 * elapsed
 
 
+def processor_seconds() -> float:
+    """Seconds of processors that this process took, all threads together."""
+    return time.process_time()
+
+
 @dataclass(frozen=True)
 class Moment:
     """When something was seen, on both clocks."""

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -39,27 +39,29 @@ class StreamArguments:
     policy: str | None = None
     camera: str | None = None
     wait: bool = False
+    max_cpu: float | None = None  # percent
 
     @property
     def given(self) -> bool:
-        """Whether any of it was asked for, but the config."""
-        return replace(self, config=None) != StreamArguments()
+        """Whether any of it was asked for that says something of one source."""
+        return replace(self, config=None, max_cpu=None) != StreamArguments()
+
+
+def percent(text: str) -> float:
+    """50 or 50%."""
+    try:
+        return float(text.removesuffix("%"))
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no percentage, as in 50%") from error
 
 
 def stream_options(command: Command) -> Command:
     """Add the options of streams; the command takes them as one: `stream: StreamArguments`."""
 
     @functools.wraps(command)
-    def wrapped(
-        config: Path | None,
-        sinks: tuple[str, ...],
-        every: float | None,
-        policy: str | None,
-        camera: str | None,
-        wait: bool,
-        **others: Any,
-    ) -> Any:
-        return command(stream=StreamArguments(config, sinks, every, policy, camera, wait), **others)
+    def wrapped(**options: Any) -> Any:
+        own = {field.name: options.pop(field.name) for field in fields(StreamArguments)}
+        return command(stream=StreamArguments(**own), **options)
 
     options = (
         click.option("-c", "--config", type=click.Path(path_type=Path), help="Count the cameras of this YAML file."),
@@ -68,6 +70,7 @@ def stream_options(command: Command) -> Command:
         click.option("--policy", type=click.Choice(POLICIES), help="When late: drop frames (latest) or wait (all)."),
         click.option("--camera", metavar="NAME", help="What readings call the stream; its address if absent."),
         click.option("--wait", is_flag=True, help="Keep trying where a camera is away at the start."),
+        click.option("--max-cpu", type=percent, metavar="PERCENT", help="Of all cores, kept by counting fewer frames."),
     )
     for option in reversed(options):
         wrapped = option(wrapped)
@@ -76,7 +79,7 @@ def stream_options(command: Command) -> Command:
 
 def wants_stream(words: tuple[str, ...], stream: StreamArguments) -> bool:
     """Whether streams are meant rather than photos: a folder is a time-lapse where an option of streams is given."""
-    return stream.config is not None or stream.given or any(map(is_stream, words))
+    return stream.config is not None or stream.max_cpu is not None or stream.given or any(map(is_stream, words))
 
 
 def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | None) -> CamerasConfig:
@@ -84,7 +87,8 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
     if stream.config is not None:
         if words or stream.given or zones is not None:
             raise ConfigError("-c was given beside a source or its options", hint="write them into the config")
-        return read_cameras(stream.config)
+        found = read_cameras(stream.config)
+        return found if stream.max_cpu is None else replace(found, max_cpu=stream.max_cpu)
     if len(words) != 1:
         raise ConfigError(f"{len(words)} sources, expected one stream", hint="several: skt-count -c cameras.yaml")
     limits = StreamLimits(wait=stream.wait)
@@ -92,7 +96,7 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
         words[0], every=stream.every, policy=stream.policy or "auto", zones=zones, sinks=stream.sinks, limits=limits
     )
     name = stream.camera or source.feed().source.shown
-    return CamerasConfig({name: source})
+    return CamerasConfig({name: source}, max_cpu=stream.max_cpu)
 
 
 def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, as_csv: bool) -> None:
@@ -102,7 +106,7 @@ def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, a
     with (
         ended_by_sigterm(),
         engine.over(config.engine).open() as counter,
-        Cameras(counter.count, config.cameras, config.sinks) as cameras,
+        Cameras(counter.count, config) as cameras,
     ):
         show = printer(cameras, config, as_json=as_json, as_csv=as_csv)
         failed = False

@@ -14,6 +14,7 @@ from sdk.config import parse, read_yaml
 from sdk.errors import ConfigError
 from sdk.sinks.base import Health, Sink, Tee
 from sdk.sinks.spec import open_sink
+from sdk.streams.budget import Budget
 from sdk.streams.camera import Camera, CameraConfig, CameraResult
 from sdk.streams.stream import Count, Streams
 
@@ -61,6 +62,7 @@ class CamerasConfig:
     cameras: dict[str, CameraConfig]
     sinks: tuple[Any, ...] = ()  # of every camera, beside its own
     engine: EngineConfig = field(default_factory=EngineConfig)
+    max_cpu: float | None = None  # percent of all cores to keep to, by counting fewer frames
 
     def __post_init__(self) -> None:
         if not self.cameras:
@@ -97,16 +99,17 @@ class Cameras:
     sink, that fails harms no other.
     """
 
-    def __init__(self, count: Count, cameras: Mapping[str, CameraConfig], sinks: tuple[Any, ...] = ()) -> None:
-        feeds = {name: camera.feed() for name, camera in cameras.items()}
+    def __init__(self, count: Count, config: CamerasConfig) -> None:
+        feeds = {name: camera.feed() for name, camera in config.cameras.items()}
+        budget = None if config.max_cpu is None else Budget(config.max_cpu)
         with ExitStack() as stack:
             self._opened = _Opened(stack)
             self._cameras = {}
-            for name, config in cameras.items():
-                sink = Tee([self._opened.sink(spec) for spec in (*sinks, *config.sinks)])
-                self._cameras[name] = Camera(name, config, sink)
+            for name, camera in config.cameras.items():
+                sink = Tee([self._opened.sink(spec) for spec in (*config.sinks, *camera.sinks)])
+                self._cameras[name] = Camera(name, camera, sink)
                 stack.callback(self._cameras[name].close)
-            self._streams = stack.enter_context(Streams(count, feeds))
+            self._streams = stack.enter_context(Streams(count, feeds, budget))
             self._stack = stack.pop_all()
 
     def __iter__(self) -> Iterator[CameraResult]:

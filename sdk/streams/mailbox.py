@@ -68,6 +68,10 @@ class Mailbox:
         self._news.notify_all()
         return item
 
+    def holds_frame(self) -> bool:
+        """Whether the oldest item is a frame; the caller holds the lock of `news`."""
+        return bool(self._items) and isinstance(self._items[0], Seen)
+
     def __len__(self) -> int:
         return len(self._items)
 

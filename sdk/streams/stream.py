@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, final
 from sdk.errors import InputError
 from sdk.frame import Image
 from sdk.result import CountResult
+from sdk.streams.budget import Budget
 from sdk.streams.mailbox import Ended, Failed, Item, Seen
 from sdk.streams.pump import Feed, Pump
-from sdk.timing import Moment
+from sdk.timing import Moment, processor_seconds
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,6 +70,10 @@ class _Turn:
         self._told = self.pump.alive
         self._size: tuple[int, ...] = ()  # of its last frame
 
+    def ready(self, *, resting: bool) -> bool:
+        """Whether it has something to tell, frames aside while the engine rests."""
+        return len(self.pump.box) > 0 and not (resting and self.pump.box.holds_frame())
+
     def silent_at(self) -> float:
         """When it will have been silent for too long, by the monotonic clock."""
         return max(self._told, self.pump.alive) + self.pump.feed.limits.read_seconds
@@ -110,11 +115,13 @@ class Streams:
 
     Iterating never waits longer than a source's `read_seconds` for a result, its `every` aside. The last result of a
     source has state `end`; when all have ended, so does the iteration. Raises the StreamError of a source that fails
-    before its first frame, unless its limits say to wait. Close it, or use it in a `with`.
+    before its first frame, unless its limits say to wait. budget: kept by counting fewer frames. Close it, or use it
+    in a `with`.
     """
 
-    def __init__(self, count: Count, feeds: Mapping[str, Feed]) -> None:
+    def __init__(self, count: Count, feeds: Mapping[str, Feed], budget: Budget | None = None) -> None:
         self._count = count
+        self._budget = budget
         self._news = threading.Condition()
         self._turns = [_Turn(name, feed, self._news) for name, feed in feeds.items()]
         self._started = False
@@ -158,17 +165,25 @@ class Streams:
 
     def _next(self) -> tuple[_Turn, Item | None]:
         """Who is next, and with what; None: with its silence."""
+        rested = self._rested_at()
         with self._news:
             while self._turns:
-                ready = [turn for turn in self._turns if len(turn.pump.box)]
+                now = Moment.now().monotonic
+                ready = [turn for turn in self._turns if turn.ready(resting=now < rested)]
                 if ready:
                     return self._serve(min(ready, key=lambda turn: turn.served))
-                first = min(self._turns, key=_Turn.silent_at)
-                left = first.silent_at() - Moment.now().monotonic
-                if left <= 0:
+                silent = [turn for turn in self._turns if not len(turn.pump.box)]
+                first = min(silent, key=_Turn.silent_at, default=None)
+                if first is not None and first.silent_at() <= now:
                     return first, None
-                self._news.wait(left)
+                ends = [rested] if now < rested else []
+                self._news.wait(min([*ends, *([first.silent_at()] if first else [])]) - now)
         raise StopIteration
+
+    def _rested_at(self) -> float:
+        """When the next frame may be counted, by the monotonic clock."""
+        now = Moment.now().monotonic
+        return now + (self._budget.rest(processor_seconds(), now) if self._budget is not None else 0.0)
 
     def _serve(self, turn: _Turn) -> tuple[_Turn, Item | None]:
         self._turn += 1

@@ -95,7 +95,8 @@ class TalkingServer:
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._server.getsockname()[1])
         self._open: list[socket.socket] = []
-        threading.Thread(target=self._work, daemon=True).start()
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
 
     def _work(self) -> None:
         while True:
@@ -114,6 +115,8 @@ class TalkingServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._server.close()
         for visitor in self._open:
             visitor.close()
@@ -134,6 +137,8 @@ class HttpCamera:
         self._ended = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
+            timeout = 5
+
             def do_GET(self) -> None:
                 if self.path != path:
                     self.send_error(404)
@@ -149,7 +154,7 @@ class HttpCamera:
                 """Write nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server.daemon_threads = False  # closing waits for the viewers' threads
         self.url = f"http://127.0.0.1:{self._server.server_port}{path}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 

@@ -17,7 +17,7 @@ from sdk.result import CountResult
 from sdk.sinks import SinkError
 from sdk.streams import Feed, Sampling, StreamLimits, Streams, read_source
 from sdk.streams.camera import Camera, CameraConfig, CameraResult
-from sdk.streams.cameras import Cameras, EngineConfig, read_cameras
+from sdk.streams.cameras import Cameras, CamerasConfig, EngineConfig, read_cameras
 from tests.sdk.counters import RedCounter
 from tests.sinks.servers import free_port
 from tests.streams.cameras import HttpCamera
@@ -99,7 +99,7 @@ def test_each_camera_has_its_own_zones_and_sinks(video: Path, tmp_path: Path) ->
         "door": CameraConfig(str(video), every=0.5, sinks=({"to": str(tmp_path / "b.jsonl")},)),
     }
 
-    with Cameras(RedCounter().count, cameras, (str(tmp_path / "both.jsonl"),)) as both:
+    with Cameras(RedCounter().count, CamerasConfig(cameras, (str(tmp_path / "both.jsonl"),))) as both:
         ends = [taken.camera for taken in both if taken.stream.state == "end"]
 
     gate, door = lines(tmp_path / "a.jsonl"), lines(tmp_path / "b.jsonl")
@@ -143,7 +143,7 @@ def test_occupancy_is_written_for_each_period_that_is_over(tmp_path: Path) -> No
     write_photos(tmp_path / "lapse", 5)
     config = CameraConfig(str(tmp_path / "lapse"), every=30, occupancy=tmp_path / "occupancy.jsonl")
 
-    with Cameras(RedCounter().count, {"gate": config}) as cameras:
+    with Cameras(RedCounter().count, CamerasConfig({"gate": config})) as cameras:
         list(cameras)
 
     minutes = [record for record in lines(tmp_path / "occupancy.jsonl") if record["period"] == "minute"]
@@ -211,7 +211,7 @@ def test_a_config_with_a_mistake_is_refused_by_name(tmp_path: Path, text: str, s
 
 def refused(config: CameraConfig, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
-        Cameras(RedCounter().count, {"gate": config})
+        Cameras(RedCounter().count, CamerasConfig({"gate": config}))
 
 
 def test_what_cannot_be_right_is_refused_before_the_first_frame(video: Path, tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_what_was_opened_before_a_mistake_is_closed_again(video: Path, tmp_path:
     path = str(tmp_path / "counts.jsonl")
     refused(CameraConfig(str(video), sinks=(path, "counts.jsnl")), ConfigError, "no kind of sink")
 
-    with Cameras(RedCounter().count, {"gate": CameraConfig(str(video), sinks=(path,))}) as cameras:
+    with Cameras(RedCounter().count, CamerasConfig({"gate": CameraConfig(str(video), sinks=(path,))})) as cameras:
         results = list(cameras)
         health = cameras.health()
 

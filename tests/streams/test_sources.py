@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import cv2
 import pytest
 
 from sdk.errors import ConfigError
-from sdk.streams import StreamUnreachable, StreamUnreadable, is_stream, read_source
+from sdk.frame import Image
+from sdk.streams import (
+    Feed,
+    Stream,
+    StreamError,
+    StreamLimits,
+    StreamRefused,
+    StreamUnreachable,
+    StreamUnreadable,
+    is_stream,
+    read_source,
+)
 from sdk.streams.auth import authorization
+from sdk.streams.pump import Pump
+from sdk.streams.readers import Reader
 from sdk.streams.source import Source
-from sdk.streams.video import csi_pipeline
+from sdk.streams.video import VideoReader, csi_pipeline, open_usb
+from tests.sdk.counters import RedCounter
+from tests.streams.videos import red, write_video
 from tests.streams.watching import watch
 
 
@@ -132,3 +150,58 @@ def test_a_source_hides_its_secrets_from_repr() -> None:
     assert repr(Source("network", "rtsp://cam", "rtsp://cam", "al", "geheim")) == (
         "Source(kind='network', shown='rtsp://cam', options={})"
     )
+
+
+class Undecodable(Reader):
+    """Frames come, and none can be decoded."""
+
+    def grab(self) -> bool:
+        return True
+
+    def frame(self) -> Image:
+        raise StreamError("frame 7 cannot be decoded")
+
+
+def test_a_live_stream_in_which_nothing_can_be_decoded_is_opened_anew() -> None:
+    pump = Pump(Feed(read_source("rtsp://cam.local/live")), threading.Condition())
+
+    with pytest.raises(StreamUnreadable, match=r"25 frames in a row of rtsp://cam\.local/live cannot be decoded"):
+        pump._read(Undecodable())
+
+    assert len(pump.box) == 1
+
+
+def test_a_frame_that_was_not_grabbed_cannot_be_decoded(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "walk.avi", [red(3)] * 3)
+
+    reader = VideoReader(read_source(video), StreamLimits())
+
+    with closing(reader), pytest.raises(StreamError, match=r"frame 0 of .*walk\.avi cannot be decoded"):
+        reader.frame()
+
+
+def test_a_device_that_is_no_camera_is_told(tmp_path: Path) -> None:
+    (tmp_path / "video0").touch()
+
+    with pytest.raises(StreamUnreadable, match="/dev/video0 gives no video"):
+        open_usb(Source("usb", "/dev/video0", str(tmp_path / "video0")), StreamLimits())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="not run: root may open every device")
+def test_a_device_without_permission_is_told(tmp_path: Path) -> None:
+    (tmp_path / "video0").touch(0)
+
+    with pytest.raises(StreamRefused, match="may not open /dev/video0"):
+        open_usb(Source("usb", "/dev/video0", str(tmp_path / "video0")), StreamLimits())
+
+
+def test_a_bug_in_reading_is_an_error_of_the_stream_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(StreamError, match="reading teapot failed: KeyError"):
+        next(Stream(RedCounter().count, Feed(Source("teapot", "teapot", "teapot"))))
+
+    assert "the reader of teapot met a bug" in caplog.text
+
+
+def test_a_path_that_cannot_be_looked_at_is_refused() -> None:
+    with pytest.raises(StreamError, match=r"cannot read .*: File name too long"):
+        read_source("x" * 5000)

@@ -185,3 +185,12 @@ def test_a_stream_ends_when_it_is_told_to_and_its_sinks_are_whole(
 
     assert process.returncode == code, said
     assert [json.loads(line)["camera"] for line in sink.read_text().splitlines()]
+
+
+def test_a_budget_is_given_in_percent(tiny: Path, video: Path) -> None:
+    kept = count(tiny, video, "--every", "1", "--max-cpu", "50%", "--json")
+    refused = count(tiny, video, "--max-cpu", "half")
+
+    assert [record["state"] for record in records(kept)] == ["ok", "ok", "end"]
+    assert refused.returncode == 2
+    assert "'half' is no percentage, as in 50%" in refused.stderr
