@@ -129,7 +129,7 @@ def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
     tenth = max(1, len(soak.handles) // 10)
     return {
         "memory_growth_percent": round(growth(soak), 2),
-        "memory_mb": [round(size / 2**20, 1) for _, size in (soak.memory[0], soak.memory[-1])],
+        "memory_mb": {"early": round(soak.memory[tenth][1] / 2**20, 1), "last": round(soak.memory[-1][1] / 2**20, 1)},
         "handles": {"early": median(soak.handles[tenth : 3 * tenth] or soak.handles), "last": soak.handles[-1]},
         "threads": {"early": median(soak.threads[tenth : 3 * tenth] or soak.threads), "last": soak.threads[-1]},
         "counted": len(counted),
