@@ -122,7 +122,7 @@ def growth(soak: Soak) -> float:
 
 def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
     """What the soak found, as plain values."""
-    counted = [record for record in soak.records if record["state"] == "ok"]
+    counted = [record for record in soak.records if record["stream"] == "ok"]
     kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     last = {record["camera"]: record for record in soak.records}
     lag = quantiles([record["latency_ms"] for record in counted], n=100)
@@ -133,7 +133,7 @@ def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
         "handles": {"early": median(soak.handles[tenth : 3 * tenth] or soak.handles), "last": soak.handles[-1]},
         "threads": {"early": median(soak.threads[tenth : 3 * tenth] or soak.threads), "last": soak.threads[-1]},
         "counted": len(counted),
-        "states": dict(Counter(record["state"] for record in soak.records)),
+        "states": dict(Counter(record["stream"] for record in soak.records)),
         "drops": {name: record["drops"] for name, record in sorted(last.items())},
         "reconnects": {name: record["reconnects"] for name, record in sorted(last.items())},
         "lag_ms": {"median": round(lag[49], 1), "p95": round(lag[94], 1), "p99": round(lag[98], 1)},
