@@ -26,8 +26,10 @@ from statistics import median, quantiles
 from typing import Any
 
 import click
+import cv2
 import yaml
 
+from runtimes import probe
 from sdk.files import write_whole
 from sdk.scenes import draw_scene, save_scenes
 from tests.sinks.servers import WebServer
@@ -144,6 +146,13 @@ def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
     }
 
 
+def machine(soak: Soak) -> dict[str, Any]:
+    """Where it ran, and on what."""
+    here, counted = probe(), next(record for record in soak.records if record["stream"] == "ok")
+    used = {key: counted[key] for key in ("engine", "device", "precision", "variant", "width", "height")}
+    return {"cpu": here.cpu, "cores": here.cores, "python": here.python, "opencv": cv2.__version__, **used}
+
+
 def serve(stack: ExitStack, folder: Path, count: int) -> list[RtspCamera]:
     """Cameras that show a drawn crowd that comes and goes."""
     found = []
@@ -181,7 +190,7 @@ def main(minutes: float, count: int, model: Path | None, output: Path) -> None:
             process.wait(60)
             reader.join()
         found = {"minutes": minutes, "cameras": count, "exit_code": process.returncode}
-        found |= summary(soak, folder / "counts.jsonl", web)
+        found |= {"machine": machine(soak), **summary(soak, folder / "counts.jsonl", web)}
     output.parent.mkdir(exist_ok=True)
     write_whole(output, (json.dumps(found, indent=2) + "\n").encode())
     click.echo(json.dumps(found, indent=2))
