@@ -26,8 +26,10 @@ from statistics import median, quantiles
 from typing import Any
 
 import click
+import cv2
 import yaml
 
+from runtimes import probe
 from sdk.files import write_whole
 from sdk.scenes import draw_scene, save_scenes
 from tests.sinks.servers import WebServer
@@ -122,7 +124,7 @@ def growth(soak: Soak) -> float:
 
 def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
     """What the soak found, as plain values."""
-    counted = [record for record in soak.records if record["state"] == "ok"]
+    counted = [record for record in soak.records if record["stream"] == "ok"]
     kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     last = {record["camera"]: record for record in soak.records}
     lag = quantiles([record["latency_ms"] for record in counted], n=100)
@@ -133,7 +135,7 @@ def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
         "handles": {"early": median(soak.handles[tenth : 3 * tenth] or soak.handles), "last": soak.handles[-1]},
         "threads": {"early": median(soak.threads[tenth : 3 * tenth] or soak.threads), "last": soak.threads[-1]},
         "counted": len(counted),
-        "states": dict(Counter(record["state"] for record in soak.records)),
+        "states": dict(Counter(record["stream"] for record in soak.records)),
         "drops": {name: record["drops"] for name, record in sorted(last.items())},
         "reconnects": {name: record["reconnects"] for name, record in sorted(last.items())},
         "lag_ms": {"median": round(lag[49], 1), "p95": round(lag[94], 1), "p99": round(lag[98], 1)},
@@ -142,6 +144,13 @@ def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
         "sent_twice_to_the_webhook": len(web.taken) - len(web.ids()),
         "faults": dict(soak.faults),
     }
+
+
+def machine(soak: Soak) -> dict[str, Any]:
+    """Where it ran, and on what."""
+    here, counted = probe(), next(record for record in soak.records if record["stream"] == "ok")
+    used = {key: counted[key] for key in ("engine", "device", "precision", "variant", "width", "height")}
+    return {"cpu": here.cpu, "cores": here.cores, "python": here.python, "opencv": cv2.__version__, **used}
 
 
 def serve(stack: ExitStack, folder: Path, count: int) -> list[RtspCamera]:
@@ -181,7 +190,7 @@ def main(minutes: float, count: int, model: Path | None, output: Path) -> None:
             process.wait(60)
             reader.join()
         found = {"minutes": minutes, "cameras": count, "exit_code": process.returncode}
-        found |= summary(soak, folder / "counts.jsonl", web)
+        found |= {"machine": machine(soak), **summary(soak, folder / "counts.jsonl", web)}
     output.parent.mkdir(exist_ok=True)
     write_whole(output, (json.dumps(found, indent=2) + "\n").encode())
     click.echo(json.dumps(found, indent=2))

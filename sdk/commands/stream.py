@@ -25,7 +25,7 @@ from sdk.streams.limits import POLICIES, StreamLimits
 from sdk.streams.source import is_stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-COLUMNS = ("camera", "time", "frame", "state", "count", "smoothed", "drops", "latency_ms", "warnings", "error")
+COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error")
 FAILED = InputError.exit_code
 
 

@@ -47,9 +47,9 @@ class StreamResult:
         return datetime.fromtimestamp(self.moment.wall, timezone.utc)
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the arrays, as plain values."""
+        """Everything but the arrays, as plain values; the state is called `stream`, beside what the count says."""
         return {
-            "state": self.state,
+            "stream": self.state,
             "time": self.time.isoformat(timespec="milliseconds"),
             "frame": self.number,
             "drops": self.drops,

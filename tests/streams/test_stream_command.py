@@ -51,7 +51,7 @@ def test_json_has_a_record_for_each_result_and_the_sinks_get_the_counts(
 
     found = records(count(tiny, video, "--every", "0.5", "--json", "--camera", "gate", "--sink", sink))
 
-    assert [record["state"] for record in found] == ["ok"] * 4 + ["end"]
+    assert [record["stream"] for record in found] == ["ok"] * 4 + ["end"]
     assert [record["frame"] for record in found] == [1, 6, 11, 16, 16]
     kept = [json.loads(line) for line in sink.read_text().splitlines()]
     assert [reading["count"] for reading in kept] == [record["count"] for record in found[:-1]]
@@ -64,7 +64,7 @@ def test_csv_has_a_column_for_each_zone(tiny: Path, video: Path, tmp_path: Path)
     done = count(tiny, video, "--every", "1", "--csv", "--zones", tmp_path / "halves.yaml")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
 
-    assert [row["state"] for row in rows] == ["ok", "ok", "end"]
+    assert [row["stream"] for row in rows] == ["ok", "ok", "end"]
     assert float(rows[0]["zone left"]) + float(rows[0]["zone right"]) == pytest.approx(
         float(rows[0]["count"]), abs=0.01
     )
@@ -77,7 +77,7 @@ def test_a_folder_is_a_time_lapse_when_a_rate_is_given(tiny: Path, tmp_path: Pat
 
     found = records(count(tiny, tmp_path / "lapse", "--every", "60", "--json"))
 
-    assert [record["state"] for record in found] == ["ok", "ok", "ok", "end"]
+    assert [record["stream"] for record in found] == ["ok", "ok", "ok", "end"]
 
 
 def test_raw_frames_come_from_stdin(tiny: Path) -> None:
@@ -87,7 +87,7 @@ def test_raw_frames_come_from_stdin(tiny: Path) -> None:
     done = subprocess.run(words, input=data, capture_output=True, check=False, cwd=terminal.ROOT)
 
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["state"] for line in done.stdout.splitlines()] == ["ok", "ok", "ok", "end"]
+    assert [json.loads(line)["stream"] for line in done.stdout.splitlines()] == ["ok", "ok", "ok", "end"]
 
 
 def test_a_pipe_that_ends_within_a_frame_is_an_error_with_exit_code_3(tiny: Path) -> None:
@@ -160,7 +160,7 @@ def test_several_cameras_are_counted_from_a_config_and_one_that_is_away_is_told(
         found = [json.loads(process.stdout.readline()) for _ in range(6)]
         process.send_signal(signal.SIGTERM)
 
-    states = {(record["camera"], record["state"]) for record in found}
+    states = {(record["camera"], record["stream"]) for record in found}
     assert states == {("gate", "ok"), ("gate", "end"), ("door", "error")}
     assert process.returncode == 0
 
@@ -191,6 +191,6 @@ def test_a_budget_is_given_in_percent(tiny: Path, video: Path) -> None:
     kept = count(tiny, video, "--every", "1", "--max-cpu", "50%", "--json")
     refused = count(tiny, video, "--max-cpu", "half")
 
-    assert [record["state"] for record in records(kept)] == ["ok", "ok", "end"]
+    assert [record["stream"] for record in records(kept)] == ["ok", "ok", "end"]
     assert refused.returncode == 2
     assert "'half' is no percentage, as in 50%" in refused.stderr
