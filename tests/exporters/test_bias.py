@@ -26,8 +26,8 @@ def test_every_quantised_convolution_has_a_shift_for_each_channel(
 ) -> None:
     shifts = bias_shifts(shipped_master, shipped_table, Scheme(), SHOTS, multiple=16)
 
-    assert len(shifts) == 18
-    assert len(shifts["head.1.conv.bias"]) == 32
+    assert len(shifts) == 25
+    assert len(shifts["head.1.conv.bias"]) == 64
     assert 0 < np.abs(shifts["head.1.conv.bias"]).max() < 1
 
 
@@ -35,11 +35,11 @@ def test_a_layer_whose_mean_was_shifted_is_shifted_back(
     shipped_master: onnx.ModelProto, shipped_table: CalibrationTable
 ) -> None:
     shifts = bias_shifts(shipped_master, shipped_table, Scheme(), SHOTS, multiple=16)
-    first = {"frontend.0.conv.bias": shifts["frontend.0.conv.bias"]}
+    first = {"frontend.conv1.conv.bias": shifts["frontend.conv1.conv.bias"]}
     twins, biases = with_twins(shipped_master, shipped_table, Scheme())
     moved = with_added_biases(twins, first)  # both the layer and its twin: their difference stays
 
-    assert biases[0] == "frontend.0.conv.bias"
+    assert biases[0] == "frontend.conv1.conv.bias"
     np.testing.assert_allclose(
         constant(moved, biases[0]) - constant(twins, biases[0]), np.float32(first[biases[0]]), atol=1e-6
     )
@@ -54,13 +54,15 @@ def test_corrections_go_into_the_table_and_from_it_into_the_model(
 
     assert CalibrationTable.from_json_bytes(table.to_json_bytes()) == table
     assert set(table.corrections) == {"cpu", "tensorrt"}
-    assert not np.array_equal(constant(corrected, "frontend.0.conv.bias"), constant(plain, "frontend.0.conv.bias"))
+    assert not np.array_equal(
+        constant(corrected, "frontend.conv1.conv.bias"), constant(plain, "frontend.conv1.conv.bias")
+    )
 
 
 def test_a_scheme_can_leave_the_tables_corrections_out(
     shipped_master: onnx.ModelProto, shipped_table: CalibrationTable
 ) -> None:
-    table = replace(shipped_table, corrections={"cpu": {"frontend.0.conv.bias": (1.0,) * 16}})
+    table = replace(shipped_table, corrections={"cpu": {"frontend.conv1.conv.bias": (1.0,) * 64}})
 
     plain = int8_model(shipped_master, table, "cpu", Scheme())
 

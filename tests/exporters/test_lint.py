@@ -101,7 +101,7 @@ def a_weight_in_double(model: onnx.ModelProto) -> None:
 
 
 def a_bias_in_fp32(model: onnx.ModelProto) -> None:
-    set_values(model, "frontend.1.conv.bias", lambda values: values.astype(np.float32))
+    set_values(model, "frontend.conv2_reduce.conv.bias", lambda values: values.astype(np.float32))
 
 
 def a_sum_in_fp16(model: onnx.ModelProto) -> None:
@@ -121,7 +121,7 @@ def unsigned_bytes(model: onnx.ModelProto) -> None:
 
 
 def an_integer_bias(model: onnx.ModelProto) -> None:
-    name = "frontend.1.conv.bias"
+    name = "frontend.conv2_reduce.conv.bias"
     set_values(model, name, lambda values: values.astype(np.int32))
     scale = numpy_helper.from_array(np.ones((), np.float16), "bias_scale")
     model.graph.initializer.append(scale)
@@ -154,7 +154,11 @@ def scales_of_an_activation(model: onnx.ModelProto) -> None:
 def scales_along_the_inputs(model: onnx.ModelProto) -> None:
     for node in model.graph.node:
         axis = next((item for item in node.attribute if item.name == "axis"), None)
-        if node.op_type == "DequantizeLinear" and node.input[0].startswith("frontend.1.") and axis is not None:
+        if (
+            node.op_type == "DequantizeLinear"
+            and node.input[0].startswith("frontend.conv2_reduce.")
+            and axis is not None
+        ):
             axis.i = 1  # its weight has as many inputs as outputs
 
 
