@@ -9,6 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,6 +69,10 @@ class WebServer:
             def do_POST(self) -> None:
                 owner.handle(self)
 
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a sender that is killed resets the connection
+                    super().handle()
+
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
 
@@ -84,7 +89,11 @@ class WebServer:
         self.thread.join()
 
     def handle(self, request: BaseHTTPRequestHandler) -> None:
-        body = request.rfile.read(int(request.headers["Content-Length"]))
+        length = int(request.headers["Content-Length"])
+        body = request.rfile.read(length)
+        if len(body) < length:  # its sender is gone
+            request.close_connection = True
+            return
         post = Post(request.path, dict(request.headers), body)
         status, headers = self.answer(len(self.posts))
         self.posts.append(post)
