@@ -96,6 +96,14 @@ def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         load_googlenet(network, weights, photos(), "file")
 
 
+@pytest.mark.parametrize(("name", "convolutions"), [("googlenet-tiny", 9), ("googlenet-deep", 45)])
+def test_every_depth_takes_the_same_weights(name: str, convolutions: int) -> None:
+    network = build(name, 8)
+
+    assert load_googlenet(network, published(build("googlenet-deep", 8)), photos(), "file") == convolutions
+    assert network.eval()(photos()).shape == (1, 16, 16)
+
+
 def test_every_layer_behind_a_normalisation_holds_its_factors() -> None:
     names = _names(build("googlenet", 8))
 
@@ -106,6 +114,7 @@ def test_every_layer_behind_a_normalisation_holds_its_factors() -> None:
 def test_blocks_have_the_published_channels() -> None:
     assert [BLOCKS[name].outputs for name in ("3a", "3b", "4a", "4e")] == [256, 480, 512, 832]
     assert count_parameters(build("googlenet")) == pytest.approx(1.29e6, rel=0.01)
+    assert count_parameters(build("googlenet-tiny")) == pytest.approx(0.335e6, rel=0.01)
 
 
 @torch.no_grad()
