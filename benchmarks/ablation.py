@@ -1,0 +1,81 @@
+"""What each part of the transfer, and each objective, does for a student: the same network, photos, steps and seeds.
+
+    python benchmarks/ablation.py transfer   --data DATASETS --weights WEIGHTS --teacher CHECKPOINT --out RUNS
+    python benchmarks/ablation.py objectives --data DATASETS --weights WEIGHTS --out RUNS
+
+Trains the tiny student on ShanghaiTech A from ImageNet weights, once for each way and seed, with `skt-distill train`;
+interrupted, the same command goes on. Scores are of the averaged weights at the last step on the recipe's held-out
+training photos. Writes benchmarks/results/ablation-NAME.json.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from distiller.folder import environment
+from distiller.objectives import OBJECTIVES
+from sdk.files import write_whole
+
+RESULTS = Path(__file__).parent / "results"
+RECIPE = "googlenet-tiny"
+SCORED = "shanghaitech-a"
+SOFT, INTRA, INTER = ("teacher.soft=0.5", "teacher.soft_loss=poisson"), ("teacher.intra=10",), ("teacher.inter=50",)
+POOLED = ("teacher.taps=pooled",)
+TRANSFER = {
+    "no transfer": (),
+    "soft target": SOFT,
+    "soft target, intra": (*SOFT, *INTRA, *POOLED),
+    "soft target, inter": (*SOFT, *INTER, *POOLED),
+    "soft target, intra, inter": (*SOFT, *INTRA, *INTER, *POOLED),
+}
+WAYS = {"transfer": TRANSFER, "objectives": {name: (f"objective={name}",) for name in OBJECTIVES}}
+
+
+@click.command()
+@click.argument("name", type=click.Choice([*WAYS]))
+@click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
+@click.option("--teacher", type=click.Path(path_type=Path, exists=True), help="For transfer: what to learn from.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs.")
+@click.option("--steps", type=click.IntRange(min=1), default=400, show_default=True)
+@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+def main(
+    name: str, data: Path, weights: Path, teacher: Path | None, out: Path, steps: int, seeds: int, threads: int
+) -> None:
+    """Train, and write the scores after every run."""
+    if name == "transfer" and teacher is None:
+        raise click.UsageError("transfer needs --teacher CHECKPOINT")
+    common = ["--recipe", RECIPE, "--data", str(data), "--weights", str(weights), "--threads", str(threads)]
+    same = ["schedule=cosine", f"steps={steps}", f"validate_every={steps}", "batch=8", "augment.crop=256", "lr=0.0001"]
+    result: dict[str, Any] = {"recipe": RECIPE, "settings": same, "steps": steps, "scored": SCORED, "ways": {}}
+    result["environment"] = environment(torch.device("cpu"))
+    for seed in range(1, seeds + 1):
+        for way, settings in WAYS[name].items():
+            folder = out / f"{name}-{'-'.join(way.replace(',', '').split())}-{seed}"
+            taught = ["--teacher", str(teacher)] if any(s.startswith("teacher.") for s in settings) else []
+            chosen = [part for s in (*same, *settings, f"seed={seed}") for part in ("--set", s)]
+            scores = trained([*common, *taught, *chosen, "--out", str(folder)])
+            about = result["ways"].setdefault(way, {"settings": list(settings), "seeds": {}})
+            about["seeds"][str(seed)] = scores
+            click.echo(f"{way}, seed {seed}: MAE {scores['mae']:.1f}, bias {scores['bias']:+.1f}")
+            write_whole(RESULTS / f"ablation-{name}.json", (json.dumps(result, indent=1) + "\n").encode())
+
+
+def trained(arguments: list[str]) -> dict[str, float]:
+    """Scores of a run's last step."""
+    command = [sys.executable, "-m", "distiller.commands", "train", *arguments, "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    scores: dict[str, float] = json.loads(done.stdout)["validation"][SCORED]
+    return scores
+
+
+if __name__ == "__main__":
+    main()
