@@ -62,6 +62,7 @@ def density_mse(density: Tensor, target: Tensor) -> Tensor:
 
 
 BLOCKS = (1, 4, 16)  # sides in cells of the blocks whose sums are compared, beside the whole crop
+GREATEST_PUSH = 4  # of a block whose people are all missed; 1 of a block where nobody is
 LEAST_VARIANCE = 1.0  # people squared, of a cell; of a block, times the root of its cells
 
 
@@ -69,10 +70,11 @@ def poisson_squares(density: Tensor, target: Tensor) -> Tensor:
     """Squared errors of local counts over their Poisson variance, summed over blocks of several sizes and the crop.
 
     A count of m people scatters with variance m, so an error e weighs e^2 / m: dense places do not rule sparse ones, as
-    plain squares let them. The variance, without gradient, lies half way between prediction and truth, over a floor;
-    so the push of a block is never more than 2 either way. With the prediction's alone, the score of Poisson
-    regression, a crowd that is missed pushes a hundred times harder than one that is counted twice, and training drifts
-    up. Few people beside the floor: the optimum is the mean; many: close to the median.
+    plain squares let them. The variance is the prediction's, without gradient, over a floor, as in the score of Poisson
+    regression: the optimum is the mean, so sums are right. With no more than that, a missed crowd would push a hundred
+    times harder than one that is counted twice, and training drifts up; so the variance is a quarter of the truth at
+    least, which leaves blocks alone that are counted within a factor of four and bounds the others' push. Half way
+    between prediction and truth, which bounds it too, the optimum is below the mean, and dense places are counted low.
     density, target: (h, w) float32, people per cell.
     """
     if density.ndim != 2 or density.shape != target.shape:
@@ -90,5 +92,5 @@ def block_sums(maps: Tensor, side: int) -> Tensor:
 
 def _poisson_error(both: Tensor, cells: int) -> Tensor:
     counted, true = both
-    variance = (counted.detach() + true) / 2 + LEAST_VARIANCE * cells**0.5
+    variance = torch.maximum(counted.detach(), true / GREATEST_PUSH) + LEAST_VARIANCE * cells**0.5
     return torch.sum((counted - true) ** 2 / (2 * variance))
