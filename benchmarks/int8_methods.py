@@ -28,8 +28,8 @@ from exporters.calibration import CalibrationTable, batches, calibrate
 from exporters.calibration_choice import choose, count_shots, told_coverage
 from exporters.calibration_photos import Shot
 from exporters.calibration_sets import find_shots
+from exporters.counting import counter_of, master_counter
 from exporters.gate import Gate, Limits, judge
-from exporters.int8 import counter_of, master_counter
 from exporters.onnx import with_manifest
 from exporters.openvino import openvino_ir
 from exporters.parity import opened

@@ -14,17 +14,17 @@ import numpy as np
 from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.card import model_card
 from exporters.conversion import CONVERSION, Row, conversion_json
+from exporters.counting import counter_of
 from exporters.evaluations import check_of_model
 from exporters.gate import GATE_NAME, Gate, Verdict, judge, refusal
-from exporters.int8 import Tell, counter_of
-from exporters.kernels import check_kernels
 from exporters.onnx import OPSET, with_manifest
 from exporters.parity import Batch, Parity, Reference, compare, opened, scene_batches
 from exporters.render import DEFAULT_VARIANTS, VARIANTS, is_int8, render
+from exporters.tell import Tell
 from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.frame import pad_to_multiple
-from sdk.golden import GOLDEN_NAME, Golden, golden_to_bytes
+from sdk.golden import GOLDEN_NAME, Golden, golden_from_bytes, golden_to_bytes
 from sdk.manifest import FileEntry, InputSpec, Manifest, OutputSpec, VariantEntry
 from sdk.scenes import draw_scene
 from sdk.variants import planned_variant
@@ -93,7 +93,7 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     """
     golden = golden_of(source)
     draft = draft_manifest(source, options, golden)
-    batches = scene_batches(source.multiple)
+    batches = [*scene_batches(source.multiple), golden_from_bytes(golden).image[None]]
     made = [_make(source, options, draft, variant_id, batches, tell) for variant_id in options.variants]
     verdicts = [one.verdict for one in made if one.verdict is not None]
     if not all(verdict.passed for verdict in verdicts):
@@ -114,13 +114,17 @@ def _make(
     tell.say(f"rendering {variant_id}")
     rendered = render(source.master, variant_id, embedded_json(draft), options.table)
     entry = variant_entry(variant_id, rendered)
-    kernels = check_kernels(variant_id, entry.format, rendered) if is_int8(variant_id) else None
     tell.say(f"comparing {variant_id} with {source.reference_name}")
     parity = compare(planned_variant(draft, entry), rendered, source.reference, batches)
     verdict = _judged(source, options, draft, entry, rendered, tell) if is_int8(variant_id) else None
     gate = _gate_entry(options, verdict) if is_int8(variant_id) and (verdict is None or verdict.passed) else None
-    shown = replace(entry, parity=parity.summary(), gate=gate)
-    return _Made(shown, rendered, parity, Row.of(shown, kernels), verdict)
+    shown = replace(entry, parity={**parity.summary(), "golden_count": _golden_count(parity)}, gate=gate)
+    return _Made(shown, rendered, parity, Row.of(shown, parity.int8), verdict)
+
+
+def _golden_count(parity: Parity) -> float:
+    """People in the golden photo, which is the last batch."""
+    return float(f"{parity.cases[-1].counted[0]:.6g}")
 
 
 def _gate_entry(options: Options, verdict: Verdict | None) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def calibrate(
     method: str,
     bias_correction: bool,
     allow_sparse: bool,
+    gate: str,
     as_json: bool,
 ) -> None:
     """Find between which values each tensor of a model lies on photos, for INT8 exports with --calib TABLE.
@@ -48,16 +49,16 @@ def calibrate(
     if output.exists() and not force:
         raise ExportError(f"{output} already exists", hint="pass --force to replace it")
     with export_extra():
+        from exporters.gate import parse_limits
         from exporters.int8 import Int8Request, make_table
         from exporters.source import open_source
 
+        limits = parse_limits(gate)
+        request = Int8Request(calib, calib_photos, method, limits, (), allow_sparse, bias_correction)
         tell = teller()
         tell.say(f"reading {model or DEFAULT_PACKAGE}")
         refuse_missing_default(model or DEFAULT_PACKAGE)
         with open_source(model or DEFAULT_PACKAGE) as source:
-            request = Int8Request(
-                calib, calib_photos, method, allow_sparse=allow_sparse, bias_correction=bias_correction
-            )
             table = make_table(source, request, tell)
     try:
         write_whole(output, table.to_json_bytes())

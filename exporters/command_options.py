@@ -15,7 +15,7 @@ from sdk.errors import AccuracyGateError, ConfigError, ExportError
 from sdk.files import write_whole
 
 if TYPE_CHECKING:
-    from exporters.int8 import Tell
+    from exporters.tell import Tell
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -24,7 +24,7 @@ CHOSEN = 64  # photos
 
 
 def calibration_options(command: Command) -> Command:
-    """Add --calib, --calib-photos, --method, --bias-correction and --allow-sparse."""
+    """Add --calib, --calib-photos, --method, --bias-correction, --allow-sparse and --gate."""
     options = (
         click.option("--calib", multiple=True, metavar="PHOTOS", help="For INT8: a folder, a labelled set NAME:ROOT"
                      "[:PART[:SPLIT]], or a table.json of skt-export calibrate. Repeat it for more photos."),
@@ -32,20 +32,11 @@ def calibration_options(command: Command) -> Command:
                      help="Calibrate on this many photos at most."),
         click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True,
                      help="How ranges are found."),
-        click.option("--bias-correction", is_flag=True, help="Take back how quantisation shifts each layer's mean."),
+        click.option("--bias-correction/--no-bias-correction", default=True, show_default=True,
+                     help="Take back what quantisation shifts; keep layers in float where that is not enough."),
         click.option("--allow-sparse", is_flag=True, help="Calibrate without dense photos, and mark the package."),
-    )  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def gate_options(command: Command) -> Command:
-    """Add --gate and --gate-photos."""
-    options = (
         click.option("--gate", default="", metavar="LIMITS", help="Per cent: mae=1,bias=0.5,bin=3,photo=10; or off."),
-        click.option("--gate-photos", multiple=True, metavar="PHOTOS", help="Other photos than --calib leaves."),
-    )
+    )  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
@@ -54,7 +45,7 @@ def gate_options(command: Command) -> Command:
 def teller() -> Tell:
     """Says on stderr what is done, with bars where that is a terminal."""
     with export_extra():
-        from exporters.int8 import Tell
+        from exporters.tell import Tell
 
     return Tell(say, Progress)
 

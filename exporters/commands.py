@@ -15,7 +15,6 @@ from exporters.command_lint import lint
 from exporters.command_look import inspect, verify
 from exporters.command_options import (
     calibration_options,
-    gate_options,
     refuse_missing_default,
     teller,
     with_gate_report,
@@ -60,7 +59,7 @@ class ExportGroup(click.Group):
 @click.option("--evaluation", "evaluations", type=FILE, multiple=True, metavar="FILE", help="From skt-eval --json.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @calibration_options
-@gate_options
+@click.option("--gate-photos", multiple=True, metavar="PHOTOS", help="Other photos for the gate than --calib leaves.")
 @json_option
 @click.pass_context
 @friendly
