@@ -1,4 +1,4 @@
-"""A package with a calibration of its counts: intervals and a likeness, fitted on labelled photos, and how they fare."""
+"""A package with a calibration of its counts: intervals and a likeness, fitted on labelled photos."""
 
 from __future__ import annotations
 

@@ -54,6 +54,11 @@ class CountResult:
         """
         return None if self.intervals is None else self.intervals.around(self.count)
 
+    @property
+    def note(self) -> str:
+        """A state that is not ok and its reasons, in a line; empty where it is ok."""
+        return "" if self.state == "ok" else f"{self.state}: {'; '.join(self.reasons)}"
+
     def with_zones(self, zones: Zones) -> CountResult:
         """The result with the people of each zone, and without those in zones of kind `exclude`; once a result."""
         from sdk.zones_count import with_zones
@@ -61,10 +66,10 @@ class CountResult:
         return with_zones(self, zones)
 
     def overlay(self) -> NDArray[np.uint8]:
-        """The photo with a heat map of the people and the count: (h, w, 3) uint8 BGR."""
+        """The photo with a heat map of the people, the count and a state that is not ok: (h, w, 3) uint8 BGR."""
         from sdk.overlay import draw_overlay
 
-        return draw_overlay(self.photo, self.density, self.count, self.stride / self.scale)
+        return draw_overlay(self.photo, self.density, self.count, self.stride / self.scale, self.note)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays, as plain values."""

@@ -92,7 +92,10 @@ class Reading:
 
 
 def reading_of(result: CountResult, camera: str, time: datetime, *, drops: int = 0) -> Reading:
-    """The reading that one count gives; its warnings become reasons, after those of its state. More is added with `dataclasses.replace`."""
+    """The reading that one count gives; `reasons` are those of its state, then its warnings.
+
+    More is added with `dataclasses.replace`.
+    """
     used = result.backend
     return Reading(
         camera,

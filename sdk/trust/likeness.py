@@ -50,7 +50,9 @@ class Likeness:
 
     def distance(self, look: Look) -> float:
         """How far a frame is from the photos; 1 or so inside them."""
-        return float(distances(self._photos, np.array([features_of(look)]), np.array(self.spread))[0])
+        return float(
+            distances(self._photos, np.array([features_of(look)], np.float64), np.array(self.spread, np.float64))[0]
+        )
 
     @cached_property
     def _photos(self) -> Table:
@@ -62,8 +64,8 @@ def fit_likeness(rows: Sequence[Sequence[float]]) -> Likeness:
     if len(rows) < FEWEST:
         message = f"{len(rows)} photos are too few to know a scene by, expected {FEWEST} or more"
         raise CalibrationError(message, hint="give more photos of the places where people will be counted")
-    photos = np.round(np.array(rows, np.float64), 4)
-    spread = np.round(photos.std(axis=0) + 1e-3, 4)
+    photos = np.asarray(np.round(np.array(rows, np.float64), 4), np.float64)
+    spread = np.asarray(np.round(photos.std(axis=0) + 1e-3, 4), np.float64)
     limit = round(quantile(distances(photos, photos, spread, own=1), WITHIN), 4)
     told = tuple(tuple(float(value) for value in row) for row in photos)
     return Likeness(tuple(FEATURES), tuple(float(value) for value in spread), told, limit)
@@ -74,9 +76,7 @@ def measured_false_alarms(rows: Sequence[Sequence[float]]) -> float:
     photos = np.array(rows, np.float64)
     shares = []
     for seed in range(SPLITS):
-        held, kept = np.split(
-            np.random.default_rng(seed).permutation(len(photos)), [round(HELD_OUT * len(photos))]
-        )
+        held, kept = np.split(np.random.default_rng(seed).permutation(len(photos)), [round(HELD_OUT * len(photos))])
         fitted = fit_likeness(photos[kept].tolist())
         far = distances(fitted._photos, photos[held], np.array(fitted.spread))  # noqa: SLF001 - of this module
         shares.append(float((far > fitted.limit).mean()))
@@ -102,7 +102,7 @@ class _View:
         self.look = look
         self.across, self.down = gradients(look.grey)
         self.edges = self.across + self.down
-        self.coarse = sum(gradients(look.tiny))
+        self.coarse = np.add(*gradients(look.tiny))
         self.saturation = cv2.cvtColor(look.small, cv2.COLOR_BGR2HSV)[..., 1].astype(np.float32) / 64
 
     def ends(self, picture: Grey) -> tuple[Grey, Grey]:

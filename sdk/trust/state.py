@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sdk.trust.picture import Look
 
 STATES = ("ok", "degraded", "untrusted")  # better ones first
+REASONS = ("blurred", "camera moved", "covered", "frozen", "too dark", "unlike the training data")  # how they begin
 DIM, DARK = 50.0, 30.0  # brightness that a tenth of the frame reaches: a quarter of the people is lost, half of them
 SOFT, BLURRED = 5.2, 6.3  # pixels that the sharpest edges are wide: the same
 PLAIN = 6.0  # brightness, standard deviation within a block below which it shows nothing
@@ -34,10 +35,15 @@ class State:
     reasons: tuple[str, ...] = ()
 
     def with_findings(self, findings: Iterable[Finding]) -> State:
-        """This state, or a worse one where something worse was found."""
-        found = tuple(findings)
+        """The same, or a worse one where something worse was found; what is told already is not told again."""
+        told = {_name(reason) for reason in self.reasons}
+        found = [finding for finding in findings if _name(finding.reason) not in told]
         name = max((self.name, *(finding.state for finding in found)), key=STATES.index)
         return State(name, (*self.reasons, *(finding.reason for finding in found)))
+
+
+def _name(reason: str) -> str:
+    return reason.partition(":")[0]
 
 
 def state_of(look: Look, likeness: Likeness | None) -> State:
@@ -47,15 +53,15 @@ def state_of(look: Look, likeness: Likeness | None) -> State:
 
 
 def picture_findings(look: Look) -> list[Finding]:
-    """Whether it is covered, too dark or blurred."""
+    """Whether it is too dark, covered or blurred; a cap over a lens is told as dark."""
     seen = float((look.detail >= PLAIN).mean())
-    if seen <= EMPTY:
+    if seen <= EMPTY and look.bright >= DARK:
         return [Finding("untrusted", f"covered: {100 - 100 * seen:.0f} % of the frame shows nothing")]
     found = []
     if look.bright < DIM:
         state = "untrusted" if look.bright < DARK else "degraded"
         found.append(Finding(state, f"too dark: nine tenths are below {look.bright:.0f} of 255"))
-    if look.edge > SOFT:
+    if look.edge > SOFT and look.bright >= DARK:
         state = "untrusted" if look.edge > BLURRED else "degraded"
         found.append(Finding(state, f"blurred: the sharpest edges are {look.edge:.1f} pixels wide"))
     return found
