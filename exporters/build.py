@@ -27,6 +27,7 @@ from sdk.frame import pad_to_multiple
 from sdk.golden import GOLDEN_NAME, Golden, golden_from_bytes, golden_to_bytes
 from sdk.manifest import FileEntry, InputSpec, Manifest, OutputSpec, VariantEntry
 from sdk.scenes import draw_scene
+from sdk.trust.calibration import TRUST_NAME
 from sdk.variants import planned_variant
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     reports = _reports(source, options, made, verdicts)
     entries = tuple(FileEntry.of(path, data) for path, data in sorted(reports.items()))
     manifest = replace(draft, variants=tuple(one.entry for one in made), reports=entries)
-    files |= reports | {CARD: model_card(manifest).encode()}
+    files |= reports | {CARD: model_card(manifest, source.trust).encode()}
     manifest = replace(manifest, model_card=FileEntry.of(CARD, files[CARD]))
     return Built(manifest, files, tuple(one.parity for one in made), tuple(one.row for one in made))
 
@@ -157,6 +158,8 @@ def _reports(source: Source, options: Options, made: Sequence[_Made], verdicts: 
     }
     if options.table is not None:
         reports[TABLE_NAME] = options.table.to_json_bytes()
+    if source.trust is not None:
+        reports[TRUST_NAME] = source.trust.to_json_bytes()
     if verdicts:
         reports[GATE_NAME] = gate_json(options, verdicts)
     return reports

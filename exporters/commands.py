@@ -21,6 +21,7 @@ from exporters.command_options import (
 )
 from exporters.command_parity import parity
 from exporters.command_static import static
+from exporters.command_trust import trust
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.counter import DEFAULT_PACKAGE
@@ -119,6 +120,7 @@ main.add_command(lint)
 main.add_command(layout)
 main.add_command(parity)
 main.add_command(static)
+main.add_command(trust)
 main.add_command(verify)
 
 

@@ -19,6 +19,7 @@ from runtimes import Candidate, LoadOptions, Output, load
 from sdk import __version__
 from sdk.errors import ArtifactError
 from sdk.package import Package
+from sdk.trust.calibration import TrustCalibration, read_trust
 from sdk.variants import planned_variant
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Source:
     reference: Reference  # the answers that every variant must give
     reference_name: str
     table: CalibrationTable | None = None  # of a package that holds one
+    trust: TrustCalibration | None = None  # of a package that holds one
 
     @property
     def halo(self) -> int:
@@ -111,6 +113,7 @@ def from_package(package: Package) -> Iterator[Source]:
             reference=backend.run,
             reference_name=f"{MASTER} in onnxruntime {backend.info().engine_version}",
             table=_table(package),
+            trust=read_trust(package),
         )
 
 

@@ -22,6 +22,7 @@ from sdk.errors import ExportError
 from sdk.frame import pad_to
 from sdk.manifest import FileEntry, Manifest, VariantEntry
 from sdk.scenes import draw_scene
+from sdk.trust.calibration import TRUST_NAME, TrustCalibration
 from sdk.variants import planned_variant
 
 Size = tuple[int, int]  # height and width, pixels
@@ -47,7 +48,8 @@ def with_static(
     entry = static_entry(source, made, size)
     prove(manifest, source, entry, {**files, **{file.path: made[file.basename] for file in entry.files}})
     whole = replace(manifest, variants=(*manifest.variants, entry))
-    card = model_card(whole).encode()
+    trust = TrustCalibration.from_json_bytes(files[TRUST_NAME]) if TRUST_NAME in files else None
+    card = model_card(whole, trust).encode()
     whole = replace(whole, model_card=FileEntry.of(whole.model_card.path, card))
     added = {file.path: made[file.basename] for file in entry.files}
     return whole, {**files, **added, whole.model_card.path: card}

@@ -21,6 +21,9 @@ from sdk.package import Package
 from sdk.result import CountResult, Timings
 from sdk.tiling import room_between_halos
 from sdk.timing import Stopwatch
+from sdk.trust.calibration import TrustCalibration, read_trust
+from sdk.trust.picture import look_at
+from sdk.trust.state import state_of
 from sdk.variants import planned_variants
 from sdk.whole import Pieces, whole_density
 
@@ -82,9 +85,11 @@ class CrowdCounter:
             # a tile that is too small is refused now, not when the first large photo comes
             room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
             self._size: tuple[int, int] | None = None  # of all that the engine takes, where it takes no other
+            self._trust: TrustCalibration | None = None
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
+            self._trust = read_trust(opened)
             request = Request(device, backend, precision, self.options.variant)
             self._plan = plan(planned_variants(self.manifest), probe(), request)
             self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
@@ -113,7 +118,9 @@ class CrowdCounter:
         frame = shrink(image, self.options.max_side)
         density, tiles = self.density(frame.image)
         engine_ms = watch.lap_ms()
-        timings = Timings(decoded.ms, engine_ms, decoded.ms + engine_ms)
+        trust, look = self._trust, look_at(image)
+        state = state_of(look, None if trust is None else trust.likeness)
+        timings = Timings(decoded.ms, engine_ms, decoded.ms + engine_ms + watch.lap_ms())
         return CountResult(
             count=float(density.sum(dtype=np.float64)),
             density=density,
@@ -124,6 +131,10 @@ class CrowdCounter:
             timings=timings,
             warnings=self._warnings(image, frame),
             photo=image,
+            state=state.name,
+            reasons=state.reasons,
+            intervals=None if trust is None else trust.intervals,
+            look=look,
         )
 
     def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:

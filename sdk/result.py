@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from runtimes import BackendInfo
+    from sdk.trust.interval import Intervals
+    from sdk.trust.picture import Look
     from sdk.zones import Zones
     from sdk.zones_count import ZoneCount
 
@@ -39,6 +41,23 @@ class CountResult:
     warnings: tuple[str, ...]  # reasons to trust this count less
     photo: NDArray[np.uint8] = field(repr=False)  # (h, w, 3) BGR, upright; where an array was counted, that array
     zones: tuple[ZoneCount, ...] = ()  # people in each zone, see `with_zones`
+    state: str = "ok"  # ok, degraded or untrusted
+    reasons: tuple[str, ...] = ()  # why the state is not ok, each a few words and after a colon the figures
+    intervals: Intervals | None = field(default=None, repr=False)  # of the package; None: it is not calibrated
+    look: Look | None = field(default=None, repr=False)  # what the state was told from
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """People, lowest and highest, between which the true number lies in 9 of 10 photos like those calibrated on.
+
+        None where the package has no calibration. Of the whole frame, without what zones of kind `exclude` cover.
+        """
+        return None if self.intervals is None else self.intervals.around(self.count)
+
+    @property
+    def note(self) -> str:
+        """A state that is not ok and its reasons, in a line; empty where it is ok."""
+        return "" if self.state == "ok" else f"{self.state}: {'; '.join(self.reasons)}"
 
     def with_zones(self, zones: Zones) -> CountResult:
         """The result with the people of each zone, and without those in zones of kind `exclude`; once a result."""
@@ -47,10 +66,10 @@ class CountResult:
         return with_zones(self, zones)
 
     def overlay(self) -> NDArray[np.uint8]:
-        """The photo with a heat map of the people and the count: (h, w, 3) uint8 BGR."""
+        """The photo with a heat map of the people, the count and a state that is not ok: (h, w, 3) uint8 BGR."""
         from sdk.overlay import draw_overlay
 
-        return draw_overlay(self.photo, self.density, self.count, self.stride / self.scale)
+        return draw_overlay(self.photo, self.density, self.count, self.stride / self.scale, self.note)
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the arrays, as plain values."""
@@ -58,6 +77,9 @@ class CountResult:
         zones = {"zones": {zone.name: zone.to_json() for zone in self.zones}} if self.zones else {}
         return {
             "count": round(self.count, 3),
+            "interval": None if self.interval is None else [round(bound, 3) for bound in self.interval],
+            "state": self.state,
+            "reasons": list(self.reasons),
             "width": width,
             "height": height,
             "scale": self.scale,

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import click
 
-from sdk.commands.common import csv_line, one_line, print_json
+from sdk.commands.common import csv_line, in_words, one_line, print_json, trust_columns
 from sdk.errors import ConfigError, InputError
 from sdk.sinks.option import sink_option
 from sdk.streams.camera import CameraConfig, CameraResult
@@ -25,7 +25,8 @@ from sdk.streams.limits import POLICIES, StreamLimits
 from sdk.streams.source import is_stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error")
+COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error",
+           "low", "high", "state", "reasons")  # fmt: skip
 FAILED = InputError.exit_code
 
 
@@ -156,6 +157,7 @@ def csv_row(taken: CameraResult, columns: tuple[str, ...]) -> str:
     values: dict[str, Any] = taken.to_json()
     result, error = taken.stream.result, taken.stream.error
     if result is not None:
+        values |= trust_columns(result)
         values["warnings"] = "; ".join((*result.warnings, *taken.said))
         values |= {f"zone {zone.name}": round(zone.count, 3) for zone in result.zones}
     if error is not None:
@@ -169,7 +171,8 @@ class Lines:
     def __init__(self, width: int, *, alone: bool) -> None:
         self._width = 0 if alone else min(width, 24)
         self._warned: set[tuple[str, str]] = set()
-        click.echo(f"{self._name('camera')}{'time':<23}  {'frame':>7}  {'people':>9}  {'late':>8}  {'dropped':>7}")
+        heads = f"{'time':<23}  {'frame':>7}  {'people':>9}  {'between':>13}  {'late':>8}  {'dropped':>7}"
+        click.echo(f"{self._name('camera')}{heads}")
 
     def show(self, taken: CameraResult) -> None:
         """One result."""
@@ -179,11 +182,13 @@ class Lines:
             return
         late = f"{seen.latency_ms:>5.0f} ms" if seen.latency_ms else ""
         click.echo(
-            f"{self._name(taken.camera)}{self._time(taken)}  {seen.number:>7}  {seen.result.count:>9,.1f}  {late:>8}"
-            f"  {seen.drops:>7}"
+            f"{self._name(taken.camera)}{self._time(taken)}  {seen.number:>7}  {seen.result.count:>9,.1f}"
+            f"  {in_words(seen.result.interval):>13}  {late:>8}  {seen.drops:>7}"
         )
         for zone in seen.result.zones:
             click.echo(f"  {one_line(zone.name):<32}  {zone.count:>9,.1f}  {zone.on_ground()}".rstrip())
+        if seen.result.note:
+            click.echo(f"  {seen.result.note}")
         for line in taken.said:
             click.echo(one_line(f"  {line}"))
         for warning in seen.result.warnings:

@@ -16,6 +16,9 @@ from sdk.streams.budget import Budget
 from sdk.streams.mailbox import Ended, Failed, Item, Seen
 from sdk.streams.pump import Feed, Pump
 from sdk.timing import Moment, processor_seconds
+from sdk.trust.picture import look_at
+from sdk.trust.state import State
+from sdk.trust.watch import Watch
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -69,6 +72,7 @@ class _Turn:
         self.number = 0  # of its last frame
         self._told = self.pump.alive
         self._size: tuple[int, ...] = ()  # of its last frame
+        self._watch = Watch(still=feed.limits.frozen_seconds is None)
 
     def ready(self, *, resting: bool) -> bool:
         """Whether it has something to tell, frames aside while the engine rests."""
@@ -98,8 +102,15 @@ class _Turn:
             return replace(plain, state="error", error=error)
         live = not self.pump.feed.source.recorded
         latency = 1000 * (Moment.now().monotonic - seen.moment.monotonic) if live else 0.0
-        result = replace(result, warnings=(*result.warnings, *self._changed(seen.image)))
+        state = self._state(seen, result)
+        warnings = (*result.warnings, *self._changed(seen.image))
+        result = replace(result, warnings=warnings, state=state.name, reasons=state.reasons, look=None)
         return replace(plain, state="ok", result=result, latency_ms=latency)
+
+    def _state(self, seen: Seen, result: CountResult) -> State:
+        """What the frame tells by itself, and beside earlier ones."""
+        look = look_at(seen.image) if result.look is None else result.look
+        return State(result.state, result.reasons).with_findings(self._watch.update(look, seen.moment))
 
     def _changed(self, image: Image) -> tuple[str, ...]:
         """What is to be said where the frame has another size than the one before; photos of a folder may."""
