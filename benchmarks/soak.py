@@ -151,6 +151,11 @@ def early_and_late(soak: Soak, values: list[int]) -> tuple[float, float]:
     return median(early), median(late)
 
 
+def tenths(values: list[int]) -> list[int]:
+    """Eleven of them, evenly spaced, the first and the last among them."""
+    return [values[at * (len(values) - 1) // 10] for at in range(11)]
+
+
 def summary(soak: Soak, kept: list[dict[str, Any]], web: WebServer) -> dict[str, Any]:
     """What the soak found, as plain values."""
     counted = [record for record in soak.records if record["stream"] == "ok"]
@@ -162,6 +167,7 @@ def summary(soak: Soak, kept: list[dict[str, Any]], web: WebServer) -> dict[str,
     return {
         "memory_growth_percent": round(100 * (late / early - 1), 2),
         "memory_mb": {"early": round(early / 2**20, 1), "late": round(late / 2**20, 1)},
+        "memory_mb_at_tenths": [round(size / 2**20, 1) for size in tenths(soak.memory)],
         "handles": {"early": handles[0], "late": handles[1], "most": max(soak.handles), "last": soak.handles[-1]},
         "threads": {"early": threads[0], "late": threads[1], "most": max(soak.threads), "last": soak.threads[-1]},
         "percent_of_a_core": round(100 * soak.processor[-1] / soak.seconds[-1], 1),
