@@ -47,13 +47,13 @@ if __name__ == "__main__":
         parts = Parts(counts, counter.model)
     left = parts.left(walk_photos(options.photos.resolve()))
     print(f"{len(left)} photos to count, {len(parts.table(['photo']))} counted before", flush=True)
-    ray.init(log_to_driver=False)
     blocks = [left.slice(start, options.part) for start in range(0, len(left), options.part)]
     if blocks:
-        done = ray.data.from_arrow(blocks).map_batches(
-            Worker, fn_constructor_args=(options.model, counts), batch_size=None, concurrency=options.workers
-        )
-        for row in done.iter_rows():
+        ray.init(log_to_driver=False, logging_level="warning")
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        pool = ray.data.ActorPoolStrategy(size=options.workers)
+        work = {"compute": pool, "batch_size": None, "fn_constructor_args": (options.model, counts)}
+        for row in ray.data.from_arrow(blocks).map_batches(Worker, **work).iter_rows():
             print(f"a part of {row['photos']} photos, {row['failed']} of them unreadable", flush=True)
     table = parts.table()
     print(f"{len(table)} photos, {pc.sum(table['count']).as_py():.1f} people, {table['count'].null_count} unreadable")
