@@ -1,6 +1,7 @@
 """Not verified on an Intel GPU or NPU. Count a photo on each device of this machine that can, and compare.
 
-skt-export static every.skt --size 576x864 -o npu.skt      once, of a package: an NPU takes photos of one size
+skt-export --format openvino --precision fp16 -o crowd.skt      once: an NPU takes photos of one size
+skt-export static crowd.skt --size 576x864 -o npu.skt
 python samples/intel/gpu_and_npu.py samples/photos/plaza.jpg [--model npu.skt]
 
 The driver of the GPU is intel-opencl-icd, of the NPU linux-npu-driver; the user is in the group render.
