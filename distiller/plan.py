@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from distiller.augment import Crop
-from distiller.checkpoint import Checkpoint
+from distiller.checkpoint import Checkpoint, architecture_of
 from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
+from distiller.packaged import load_start
 from distiller.run import Places
 from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
@@ -27,7 +28,16 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
     if saved is not None:
         trainer.resume(saved)
     first = trainer.step
-    encoder = None if saved is not None else places.encoder(config)
+    if saved is not None:
+        begins = "its checkpoint"
+    elif places.start is not None:
+        held = load_start(places.start)
+        if not architecture_of(held).batch_norm:  # statistics are measured on photos, too long for a plan
+            trainer.start_from(held, [])
+        begins = f"{places.start.name}, step {held.facts.get('step', 0)}"
+    else:
+        encoder = places.encoder(config)
+        begins = "random weights" if encoder is None else encoder.name
     sets = {
         one.name: {"training": len(one.training), "held_out": len(one.validation)}
         for one in read_sets(config, places.data)
@@ -44,7 +54,7 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
         "seconds_a_step": seconds,
         "hours": seconds * max(0, config.steps - first) / 3600,
         "teacher": None if trainer.teacher is None else trainer.teacher.facts,
-        "encoder": None if encoder is None else encoder.name,
+        "starts_from": begins,
         "photos": sets,
         "config": to_plain(config),
     }
@@ -71,7 +81,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         f"one step    {plan['macs_a_step'] / 1e9:.2f} GMAC forward, on {plan['device']}",
         f"steps       {plan['first_step']} to {plan['config']['steps']}",
         f"time        {plan['seconds_a_step']:.2g} s a step, about {plan['hours']:.1f} hours without validation",
-        f"starts from {plan['encoder'] or ('a checkpoint' if plan['first_step'] else 'random weights')}",
+        f"starts from {plan['starts_from']}",
         "photos",
         *photos,
     ]
