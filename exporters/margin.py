@@ -53,12 +53,13 @@ class Margin:
         """The table with a scale of the last convolution and layers in float, for every target."""
         for target in TARGETS:
             try:
-                table = self._fitted_for(target, table)
+                table = self.fitted_for(target, table)
             except CalibrationError as error:  # noqa: PERF203 - told again, as an error, where the target is asked for
                 self.tell.say(f"no INT8 for {target}: {error.message}")
         return table
 
-    def _fitted_for(self, target: str, table: CalibrationTable) -> CalibrationTable:
+    def fitted_for(self, target: str, table: CalibrationTable) -> CalibrationTable:
+        """The same for one target."""
         self.tell.say(f"counting {len(self.photos)} calibration photos in INT8 for {target}")
         table, verdict = self._scaled(target, table)
         if verdict.passed:

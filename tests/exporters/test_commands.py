@@ -188,6 +188,24 @@ def test_formats_and_precisions_choose_the_variants() -> None:
         choose_variants(("onnx",), ("fp16",))
 
 
+def small_disk() -> None:
+    """In a child: no file grows over 64 KiB, which ends a write as a full disk does."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+
+
+def test_a_disk_without_room_leaves_what_was_there(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.skt").write_text("the old package", "utf-8")
+    words = [sys.executable, "-m", "exporters.commands", "-m", package, "--format", "onnx", "-o", tmp_path / "x.skt"]
+
+    done = subprocess.run([*words, "--force"], capture_output=True, text=True, check=False, preexec_fn=small_disk)
+
+    assert done.returncode == 6
+    assert done.stderr.splitlines()[-1] == f"error: cannot write package {tmp_path / 'x.skt'}: File too large"
+    assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["the old package"]
+
+
 @pytest.mark.parametrize("existing", [(), ("--force",)], ids=["new", "replacing"])
 def test_an_interrupt_leaves_what_was_there(package: Path, tmp_path: Path, existing: tuple[str, ...]) -> None:
     output, scratch = tmp_path / "output", tmp_path / "scratch"
