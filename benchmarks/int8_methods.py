@@ -3,9 +3,9 @@
     python benchmarks/int8_methods.py --data DATASETS [--package NAME.skt] [--only minmax ...] [--nncf PYTHON]
 
 Calibrates on the recipe's training photos and counts its held-out ones, in OpenVINO. A method that is already in
-benchmarks/results/int8-methods.json for the same package and photos is not run again, so an interrupted run goes on. Latency is measured in turns with
-fp32, at 576 x 864, as the median of the ratios of each turn. --nncf names a Python that has nncf installed, which stays
-out of this project's environment.
+benchmarks/results/int8-methods.json for the same package and photos is not run again, so an interrupted run goes on.
+Latency is measured in turns with fp32, at 576 x 864, as the median of the ratios of each turn. --nncf names a Python
+that has nncf installed, which stays out of this project's environment.
 """
 
 from __future__ import annotations
