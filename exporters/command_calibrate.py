@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exporters.command_options import calibration_options, refuse_missing_default, teller
+from exporters.command_options import calibration_options, model_option, refuse_missing_default, teller
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.config import to_plain
@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("-m", "--model", type=FILE, help="A checkpoint's folder, or a package. [default: the shipped package]")
+@model_option
 @click.option("-o", "--output", type=FILE, default=Path("table.json"), show_default=True, help="The table to write.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @calibration_options

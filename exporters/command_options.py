@@ -21,6 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 METHODS = ("minmax", "moving-minmax", "percentile-99.99", "percentile-99.999", "entropy")
 CHOSEN = 64  # photos
+DEFAULT = "default"  # what the shipped package is called on a command line
 
 
 def calibration_options(command: Command) -> Command:
@@ -40,6 +41,22 @@ def calibration_options(command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def package_argument(command: Command) -> Command:
+    """Add PACKAGE, in which the word default is the shipped package."""
+    return click.argument("package", type=FILE, callback=shipped_or_given)(command)
+
+
+def model_option(command: Command) -> Command:
+    """Add -m."""
+    told = "A checkpoint's folder, or a package. [default: the shipped package, also called default]"
+    return click.option("-m", "--model", type=FILE, callback=shipped_or_given, help=told)(command)
+
+
+def shipped_or_given(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """The path, or the shipped package for the word default."""
+    return DEFAULT_PACKAGE if path == Path(DEFAULT) else path
 
 
 def teller() -> Tell:

@@ -23,6 +23,7 @@ from exporters.gate import CROWD, Gate, Limits, Verdict, judge, told_misses
 from exporters.half import trunk
 from exporters.quantize import TARGETS, default_scheme, excluded_convolutions
 from exporters.tell import Tell
+from sdk.errors import CalibrationError
 
 if TYPE_CHECKING:
     import onnx
@@ -51,10 +52,14 @@ class Margin:
     def fitted(self, table: CalibrationTable) -> CalibrationTable:
         """The table with a scale of the last convolution and layers in float, for every target."""
         for target in TARGETS:
-            table = self._fitted_for(target, table)
+            try:
+                table = self.fitted_for(target, table)
+            except CalibrationError as error:  # noqa: PERF203 - told again, as an error, where the target is asked for
+                self.tell.say(f"no INT8 for {target}: {error.message}")
         return table
 
-    def _fitted_for(self, target: str, table: CalibrationTable) -> CalibrationTable:
+    def fitted_for(self, target: str, table: CalibrationTable) -> CalibrationTable:
+        """The same for one target."""
         self.tell.say(f"counting {len(self.photos)} calibration photos in INT8 for {target}")
         table, verdict = self._scaled(target, table)
         if verdict.passed:

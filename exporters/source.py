@@ -60,12 +60,17 @@ class Source:
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """The model at `path`: the folder of a checkpoint, or a package."""
-    if (path / "facts.json").exists():
+    if is_checkpoint(path):
         yield from_checkpoint(path)
     else:
         _refuse_near_misses(path)
         with Package.open(path) as package:
             yield from from_package(package)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether this is a checkpoint's folder; else it is a package, or nothing."""
+    return (path / "facts.json").exists()
 
 
 def from_checkpoint(path: Path) -> Source:

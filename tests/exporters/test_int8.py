@@ -156,7 +156,8 @@ def test_without_a_gate_the_variant_is_marked(quantised: tuple[Path, Result], tm
 
 def test_a_saved_table_serves_an_export(crowds: Path, held_out: Path, tmp_path: Path) -> None:
     table = tmp_path / "table.json"
-    made = skt_export("calibrate", "--calib", f"points:{crowds}", "--calib-photos", "32", "-o", table, "--json")
+    words = ("--calib-photos", "32", "--gate", LOOSE)
+    made = skt_export("calibrate", "--calib", f"points:{crowds}", *words, "-o", table, "--json")
     again = skt_export("calibrate", "--calib", f"points:{crowds}", "-o", table)
     gate = ("--gate", LOOSE, "--gate-photos", f"points:{held_out}")
     result = skt_export("--format", "onnx", "--precision", "int8", "--calib", table, *gate, "-o", tmp_path / "x.skt")
@@ -165,7 +166,9 @@ def test_a_saved_table_serves_an_export(crowds: Path, held_out: Path, tmp_path: 
     assert again.exit_code == 6
     assert "table.json already exists (pass --force" in again.stderr
     assert result.exit_code == 0, result.stderr
-    assert len(CalibrationTable.from_json_bytes(table.read_bytes()).photos) == 32
+    read = CalibrationTable.from_json_bytes(table.read_bytes())
+    assert len(read.photos) == 32
+    assert set(read.corrections) == set(read.scales) == {"cpu", "tensorrt"}
 
 
 def test_gate_photos_that_were_calibrated_on_are_refused(quantised: tuple[Path, Result], crowds: Path) -> None:
@@ -182,11 +185,14 @@ def test_unreadable_photos_among_good_ones_are_told_and_left_out(tmp_path: Path)
     write_set(folder, [at % 30 for at in range(57)], seed=700).unlink()
     (folder / "bad.png").write_bytes(b"no photo")
 
-    result = skt_export("calibrate", "--calib", folder, "--allow-sparse", "-o", tmp_path / "t.json")
+    words = ("--allow-sparse", "--no-bias-correction", "-o", tmp_path / "t.json")
+    result = skt_export("calibrate", "--calib", folder, *words)
 
     assert result.exit_code == 0, result.stderr
     assert "warning: left out: " in result.stderr
-    assert CalibrationTable.from_json_bytes((tmp_path / "t.json").read_bytes()).sparse
+    table = CalibrationTable.from_json_bytes((tmp_path / "t.json").read_bytes())
+    assert table.sparse
+    assert (table.corrections, table.scales) == ({}, {})
 
 
 @pytest.mark.parametrize(
@@ -240,10 +246,10 @@ def test_a_table_of_another_model_is_refused(
 
 
 def test_photos_mean_that_int8_is_wanted() -> None:
-    assert choose_variants(None, (), calibrated=True) == ("onnx-fp32", "onnx-int8", "openvino-fp16", "openvino-int8")
-    assert choose_variants("openvino", (), calibrated=True) == ("openvino-fp32", "openvino-fp16", "openvino-int8")
-    assert "tensorrt-int8" in choose_variants("all", (), calibrated=True)
-    assert not any(variant.endswith("int8") for variant in choose_variants("all", ()))
+    assert choose_variants((), (), calibrated=True) == ("onnx-fp32", "onnx-int8", "openvino-fp16", "openvino-int8")
+    assert choose_variants(("openvino",), (), calibrated=True) == ("openvino-fp32", "openvino-fp16", "openvino-int8")
+    assert "tensorrt-int8" in choose_variants(("all",), (), calibrated=True)
+    assert not any(variant.endswith("int8") for variant in choose_variants(("all",), ()))
 
 
 @pytest.mark.parametrize(
