@@ -39,7 +39,7 @@ def test_a_video_is_a_table_with_zones(tiny: Path, video: Path, tmp_path: Path) 
     head, *rows = done.stdout.splitlines()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert head.split() == ["time", "frame", "people", "late", "dropped"]
+    assert head.split() == ["time", "frame", "people", "between", "late", "dropped"]
     assert [row.split()[0] for row in rows[1::3]] == ["left"] * 2
     assert [row.split()[2] for row in rows[::3]] == ["1", "11"]
 
