@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sdk.smoothing import ExponentialSmoother, MedianSmoother, RateOfChange, Smoothed
     from sdk.streams import StreamLimits, StreamResult
     from sdk.timing import Moment
+    from sdk.trust.correction import Correction
     from sdk.zones import Zone, Zones
     from sdk.zones_count import ZoneCount
     from sdk.zones_picture import draw_zones
@@ -32,6 +33,7 @@ _HOMES = {
     "Alarm": "sdk.alarms",
     "AlarmEvent": "sdk.alarms",
     "AlarmRules": "sdk.alarms",
+    "Correction": "sdk.trust.correction",
     "CountOptions": "sdk.counter",
     "CountResult": "sdk.result",
     "CrowdCounter": "sdk.counter",
@@ -57,6 +59,7 @@ __all__ = [
     "Alarm",
     "AlarmEvent",
     "AlarmRules",
+    "Correction",
     "CountOptions",
     "CountResult",
     "CrowdCounter",

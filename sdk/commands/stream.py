@@ -41,6 +41,7 @@ class StreamArguments:
     camera: str | None = None
     wait: bool = False
     max_cpu: float | None = None  # percent
+    correction: Path | None = None
 
     @property
     def given(self) -> bool:
@@ -71,6 +72,9 @@ def stream_options(command: Command) -> Command:
         click.option("--policy", type=click.Choice(POLICIES), help="When late: drop frames (latest) or wait (all)."),
         click.option("--camera", metavar="NAME", help="What readings call the stream; its address if absent."),
         click.option("--wait", is_flag=True, help="Keep trying where a camera is away at the start."),
+        click.option(
+            "--correction", type=click.Path(path_type=Path), metavar="FILE", help="Of the camera, from skt-calibrate."
+        ),
         click.option("--max-cpu", type=percent, metavar="PERCENT", help="Of all cores, kept by counting fewer frames."),
     )
     for option in reversed(options):
@@ -94,7 +98,13 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
         raise ConfigError(f"{len(words)} sources, expected one stream", hint="several: skt-count -c cameras.yaml")
     limits = StreamLimits(wait=stream.wait)
     source = CameraConfig(
-        words[0], every=stream.every, policy=stream.policy or "auto", zones=zones, sinks=stream.sinks, limits=limits
+        words[0],
+        every=stream.every,
+        policy=stream.policy or "auto",
+        zones=zones,
+        correction=stream.correction,
+        sinks=stream.sinks,
+        limits=limits,
     )
     name = stream.camera or source.feed().source.shown
     return CamerasConfig({name: source}, max_cpu=stream.max_cpu)

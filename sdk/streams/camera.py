@@ -23,6 +23,7 @@ from sdk.streams.pump import Feed
 from sdk.streams.source import read_source
 from sdk.streams.stream import StreamResult
 from sdk.timing import Moment
+from sdk.trust.correction import Correction
 from sdk.zones import Zones
 
 FRAME = ""  # the name of what is no zone: the whole frame
@@ -38,6 +39,7 @@ class CameraConfig:
     every: float | None = None  # seconds between counted frames; None: all that there is time for
     policy: str = "auto"  # latest, all, auto
     zones: Path | None = None  # a file of zones
+    correction: Path | None = None  # a file of skt-calibrate
     smooth_seconds: float | None = None  # window of the median; None: not smoothed
     alarm: AlarmRules | None = None  # on the people in the frame
     zone_alarms: dict[str, AlarmRules] = field(default_factory=dict)  # on those in a zone, by its name
@@ -49,7 +51,8 @@ class CameraConfig:
     def feed(self) -> Feed:
         """How it is read; raises ConfigError and StreamError where its source cannot be right."""
         source = read_source(self.source, user=self.user, password=self.password)
-        return Feed(source, Sampling(self.every, self.policy), self.limits)
+        fix = None if self.correction is None else Correction.read(self.correction)
+        return Feed(source, Sampling(self.every, self.policy), self.limits, fix)
 
 
 @dataclass(frozen=True, eq=False)

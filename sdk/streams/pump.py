@@ -18,6 +18,7 @@ from sdk.streams.mailbox import Ended, Failed, Mailbox, Seen
 from sdk.streams.readers import FolderReader, RawReader, Reader
 from sdk.streams.source import Source
 from sdk.timing import Moment
+from sdk.trust.correction import Correction
 
 log = logging.getLogger(__name__)
 LAPSE = 1.0  # seconds between the photos of a folder, where nothing else is said
@@ -34,6 +35,7 @@ class Feed:
     source: Source
     sampling: Sampling = field(default_factory=Sampling)
     limits: StreamLimits = field(default_factory=StreamLimits)
+    correction: Correction | None = None  # of the camera
 
     @property
     def latest(self) -> bool:

@@ -23,7 +23,7 @@ from sdk.trust.watch import Watch
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Count = Callable[[Image], CountResult]
+Count = Callable[..., CountResult]  # of a frame (h, w, 3) BGR, and of the correction of its camera where it has one
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +97,8 @@ class _Turn:
 
     def _counted(self, seen: Seen, plain: StreamResult, count: Count) -> StreamResult:
         try:
-            result = count(seen.image)
+            fix = self.pump.feed.correction
+            result = count(seen.image) if fix is None else count(seen.image, fix)
         except InputError as error:
             return replace(plain, state="error", error=error)
         live = not self.pump.feed.source.recorded
