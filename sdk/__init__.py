@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sdk.occupancy import Occupancy, OccupancyLog
     from sdk.result import CountResult, Timings
     from sdk.smoothing import ExponentialSmoother, MedianSmoother, RateOfChange, Smoothed
-    from sdk.streams import StreamLimits, StreamResult
+    from sdk.streams import Stable, StreamLimits, StreamResult
     from sdk.timing import Moment
     from sdk.trust.correction import Correction
     from sdk.zones import Zone, Zones
@@ -46,6 +46,7 @@ _HOMES = {
     "RateOfChange": "sdk.smoothing",
     "SktError": "sdk.errors",
     "Smoothed": "sdk.smoothing",
+    "Stable": "sdk.streams",
     "StreamLimits": "sdk.streams",
     "StreamResult": "sdk.streams",
     "Timings": "sdk.result",
@@ -72,6 +73,7 @@ __all__ = [
     "RateOfChange",
     "SktError",
     "Smoothed",
+    "Stable",
     "StreamLimits",
     "StreamResult",
     "Timings",

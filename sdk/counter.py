@@ -31,7 +31,7 @@ from sdk.whole import Pieces, whole_density
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from sdk.streams import Stream, StreamLimits
+    from sdk.streams import Stable, Stream, StreamLimits
 
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
@@ -160,16 +160,18 @@ class CrowdCounter:
         every: float | None = None,
         policy: str = "auto",
         limits: StreamLimits | None = None,
+        stable: Stable | None = None,
     ) -> Stream:
         """Results of a camera, video, folder or pipe, one after the other; iterate over it in a `with`.
 
         source: `rtsp://`, `http://`, `/dev/video0`, `csi://0`, `raw://1920x1080` (stdin), a video file or a folder.
         every: seconds between counted frames. policy: "latest" drops the oldest frames when the engine is late, "all"
-        none; "auto" is latest for cameras. Raises ConfigError, InputError; later failures are results.
+        none; "auto" is latest for cameras. stable: when more frames may be left out, because counts hardly change.
+        Raises ConfigError, InputError; later failures are results.
         """
         from sdk.streams import Feed, Sampling, Stream, StreamLimits, read_source
 
-        return Stream(self.count, Feed(read_source(source), Sampling(every, policy), limits or StreamLimits()))
+        return Stream(self.count, Feed(read_source(source), Sampling(every, policy, stable), limits or StreamLimits()))
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""

@@ -193,4 +193,4 @@ def test_a_budget_is_given_in_percent(tiny: Path, video: Path) -> None:
 
     assert [record["stream"] for record in records(kept)] == ["ok", "ok", "end"]
     assert refused.returncode == 2
-    assert "'half' is no percentage, as in 50%" in refused.stderr
+    assert "'half' is no number, as in 50%" in refused.stderr
