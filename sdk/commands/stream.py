@@ -23,6 +23,7 @@ from sdk.streams.camera import CameraConfig, CameraResult
 from sdk.streams.cameras import Cameras, CamerasConfig, EngineConfig, read_cameras
 from sdk.streams.limits import POLICIES, StreamLimits
 from sdk.streams.source import is_stream
+from sdk.streams.stable import Stable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error",
@@ -41,6 +42,8 @@ class StreamArguments:
     camera: str | None = None
     wait: bool = False
     max_cpu: float | None = None  # percent
+    correction: Path | None = None
+    stable: Stable | None = None
 
     @property
     def given(self) -> bool:
@@ -53,7 +56,16 @@ def percent(text: str) -> float:
     try:
         return float(text.removesuffix("%"))
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no percentage, as in 50%") from error
+        raise click.BadParameter(f"{text!r} is no number, as in 50%") from error
+
+
+def error_allowed(text: str) -> Stable:
+    """3 people or 5%."""
+    value = percent(text)
+    try:
+        return Stable(percent=value) if text.endswith("%") else Stable(people=value)
+    except ConfigError as error:
+        raise click.BadParameter(error.message) from error
 
 
 def stream_options(command: Command) -> Command:
@@ -71,6 +83,15 @@ def stream_options(command: Command) -> Command:
         click.option("--policy", type=click.Choice(POLICIES), help="When late: drop frames (latest) or wait (all)."),
         click.option("--camera", metavar="NAME", help="What readings call the stream; its address if absent."),
         click.option("--wait", is_flag=True, help="Keep trying where a camera is away at the start."),
+        click.option(
+            "--correction", type=click.Path(path_type=Path), metavar="FILE", help="Of the camera, from skt-calibrate."
+        ),
+        click.option(
+            "--stable",
+            type=error_allowed,
+            metavar="PEOPLE|PERCENT",
+            help="Count fewer frames while counts differ by no more: 3, or 5%; one every 10 s at least.",
+        ),
         click.option("--max-cpu", type=percent, metavar="PERCENT", help="Of all cores, kept by counting fewer frames."),
     )
     for option in reversed(options):
@@ -94,7 +115,14 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
         raise ConfigError(f"{len(words)} sources, expected one stream", hint="several: skt-count -c cameras.yaml")
     limits = StreamLimits(wait=stream.wait)
     source = CameraConfig(
-        words[0], every=stream.every, policy=stream.policy or "auto", zones=zones, sinks=stream.sinks, limits=limits
+        words[0],
+        every=stream.every,
+        policy=stream.policy or "auto",
+        stable=stream.stable,
+        zones=zones,
+        correction=stream.correction,
+        sinks=stream.sinks,
+        limits=limits,
     )
     name = stream.camera or source.feed().source.shown
     return CamerasConfig({name: source}, max_cpu=stream.max_cpu)

@@ -92,18 +92,19 @@ class Reading:
 
 
 def reading_of(result: CountResult, camera: str, time: datetime, *, drops: int = 0) -> Reading:
-    """The reading that one count gives; `reasons` are those of its state, then its warnings.
+    """The reading that one count gives; `reasons` are those of its state, then its warnings, and a correction.
 
     More is added with `dataclasses.replace`.
     """
     used = result.backend
+    corrected = () if result.correction is None else (result.correction.in_words(),)
     return Reading(
         camera,
         time,
         result.count,
         interval=result.interval,
         state=result.state,
-        reasons=(*result.reasons, *result.warnings),
+        reasons=(*result.reasons, *result.warnings, *corrected),
         zones={zone.name: zone.count for zone in result.zones},
         backend=f"{used.engine} {used.device} {used.precision}",
         latency_ms=result.timings.total_ms,
