@@ -3,7 +3,7 @@
 python samples/distil_student.py samples/photos/points.csv student [--set steps=5000]
 
 A row of the CSV is a head: photo,x,y. The same command goes on where it was interrupted. A few hundred photos and
-thousands of steps make a useful student; with three photos this shows the way only. Needs pip install 'skt-edge[export]'.
+thousands of steps make a useful student; with three photos this shows the way only. pip install 'skt-edge[export]'
 """
 
 import argparse
@@ -20,7 +20,8 @@ def run(module: str, *words: object) -> None:
     """Run a command as the shell would: skt-distill is distiller.commands, and so on."""
     command = [sys.executable, "-m", module, *map(str, words)]
     print("$", *command[2:], flush=True)
-    subprocess.run(command, check=True)  # noqa: S603 - the user's own files
+    if code := subprocess.run(command, check=False).returncode:  # noqa: S603 - the user's own files
+        sys.exit(code)
 
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -38,5 +39,5 @@ run("distiller.commands", "train", "--recipe", options.recipe, "--data", options
 package = options.out.with_suffix(".skt")
 run("exporters.commands", "-m", options.out / "last", "-o", package, "--force")
 for name, model in (("teacher", options.teacher), ("student", package)):
-    print(f"{name}, on the photos that it learned from:", flush=True)
-    run("sdk.commands.eval", "--dataset", "points", "--root", options.points, "-m", model)
+    print(f"{name}, on your photos, from which the student learned:", flush=True)
+    run("sdk.commands.eval", model, "--dataset", "points", "--root", options.points)

@@ -2,8 +2,8 @@
 
 python samples/export_int8.py PHOTOS crowd.skt [--model PACKAGE]
 
-PHOTOS: a folder of at least 40 photos of your scenes, full ones among them. The export refuses an INT8 variant that does
-not count like fp32, with exit code 7 and nothing written. Needs pip install 'skt-edge[export]'.
+PHOTOS: a folder of at least 48 photos of your scenes, full ones among them. An INT8 variant that does not count like
+fp32 is refused with exit code 7, and nothing is written. Needs pip install 'skt-edge[export]'.
 """
 
 import argparse
@@ -19,12 +19,11 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("photos")
 parser.add_argument("package", type=Path)
 parser.add_argument("--model", help="a package or a checkpoint; the shipped one if absent")
-parser.add_argument("more", nargs="*", help="further options of skt-export, after --")
-options = parser.parse_args()
+options, more = parser.parse_known_args()  # what it does not know, such as --bias-correction, is skt-export's
 
 model = [] if options.model is None else ["-m", options.model]
 command = ["--format", "onnx", "--precision", "fp32", "--precision", "int8", "--calib", options.photos,
-           "-o", str(options.package), *model, *options.more]  # fmt: skip
+           "-o", str(options.package), *model, *more]  # fmt: skip
 done = subprocess.run([sys.executable, "-m", "exporters.commands", *command], check=False)  # noqa: S603 - own photos
 if done.returncode:
     sys.exit(done.returncode)

@@ -1,6 +1,6 @@
 """Not verified on a cluster. Count the cameras of a config with a network that runs on a model server.
 
-python samples/kubernetes/count_cameras.py cameras.yaml --server http://crowd-model:8000 --name crowd [--model crowd.skt]
+python count_cameras.py cameras.yaml --server http://crowd-model:8000 --name crowd [--model crowd.skt]
 
 The package says how frames are cut and padded; it is the one that was laid out for the server. SIGTERM lets the sinks
 write what is left. A server that is away for a minute ends the program, and Kubernetes starts it again.
