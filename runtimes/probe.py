@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 BOARD = Path("/proc/device-tree/model")
+UNKNOWN = "unknown"  # the version of what is no distribution
 ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")  # one import name
 
 
@@ -125,13 +126,12 @@ def _version(name: str) -> str:
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return "unknown"
+        return UNKNOWN
 
 
 def _installed() -> set[str]:
-    """The names of all installed distributions, as pip writes them."""
-    names = (found.metadata["Name"] for found in importlib.metadata.distributions())
-    return {name.lower().replace("_", "-") for name in names if name}
+    """Those of ONNX Runtime's distributions that are installed."""
+    return {name for name in ONNXRUNTIMES if _version(name) != UNKNOWN}
 
 
 def _read(path: Path) -> str:
