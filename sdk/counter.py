@@ -86,7 +86,7 @@ class CrowdCounter:
                 self._plan, self._backend = Plan((), ()), backend
                 return
             request = Request(device, backend, precision, self.options.variant)
-            self._plan = plan(planned_variants(self.manifest), probe(), request)
+            self._plan = plan(planned_variants(self.manifest), probe(quick=True), request)
             self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
