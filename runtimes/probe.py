@@ -38,7 +38,12 @@ def probe(*, quick: bool = False) -> Environment:
         cpu=cpu_name(),
         cpu_flags=cpu_flags(),
         cores=cores(),
-        engines=(_installed_onnxruntime() if quick else _onnxruntime(), _openvino(), _of_nvidia("tensorrt", driver), _of_nvidia("torch", driver)),
+        engines=(
+            _installed_onnxruntime() if quick else _onnxruntime(),
+            _openvino(),
+            _of_nvidia("tensorrt", driver),
+            _of_nvidia("torch", driver),
+        ),
         gpus=driver.gpus,
         cuda_driver=driver.version,
         jetson=jetson(_read(TEGRA_RELEASE), _read(BOARD)),

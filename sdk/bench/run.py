@@ -104,8 +104,10 @@ def _ratios(seen: Sequence[Seen]) -> Iterator[Ratio]:
 
 
 def _alike(one: Seen, other: Seen) -> bool:
-    """INT8 beside fp32 of one network in one engine, and a smaller network beside a larger one in one precision."""
+    """In one engine INT8 beside fp32 of one network, and a smaller network beside a larger one; INT8 beside PyTorch."""
     own, theirs = one.contender, other.contender
+    if theirs.engine == "torch":
+        return own.precision == "int8"
     if own.engine != theirs.engine or own.macs is None or theirs.macs is None:
         return False
     if own.network == theirs.network:

@@ -50,4 +50,4 @@ def test_a_busy_machine_is_never_clean(others: float | None, steal: float | None
     load = Load.over([Watched(1.0, 0.0, 0.0), Watched(1.0, others, steal)])
 
     assert load.words == words
-    assert load.state == words.split(":")[0]
+    assert load.state == words.split(":", maxsplit=1)[0]
