@@ -3,8 +3,8 @@
     python benchmarks/speed.py [--rounds 15] [--seconds 2] [--only frame ...]
 
 Runs `skt-bench` on the shipped package beside 1/4-BL, the teachers, PyTorch and OpenVINO's tool, and writes
-benchmarks/results/speed.json: each run as it is, and a row a promise with what must hold, what was found, and whether the
-machine was quiet. Runs that are not named by --only keep their earlier results. Figures by processor time stand beside
+benchmarks/results/speed.json: each run as it is, and a row a promise with what must hold, what was found, and whether
+the machine was quiet. Runs that are not named by --only keep their earlier results. Figures by processor time stand beside
 those by the clock: they hold on a busy machine, too, though not for the promise.
 """
 
@@ -149,7 +149,8 @@ def words(promise: Promise) -> str:
     shown = {key: "-" if promise.get(key) is None else f"{promise[key]:.3g}" for key in ("found", "by_processor")}
     state = "holds" if promise["holds"] else "MISSED"
     doubt = "" if promise["clean"] else ", not clean"
-    return f"{state:<6} {promise['what']}: {shown['found']} ({shown['by_processor']} by processor time{doubt}), {promise['must']}"
+    found = f"{shown['found']} ({shown['by_processor']} by processor time{doubt})"
+    return f"{state:<6} {promise['what']}: {found}, {promise['must']}"
 
 
 def import_seconds() -> float:

@@ -67,7 +67,7 @@ class CrowdCounter:
     Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the request is what users write out
         self,
         package: str | os.PathLike[str] | None = None,
         *,
