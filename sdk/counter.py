@@ -65,12 +65,13 @@ class CrowdCounter:
     lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
     anything named is kept to or refused. backend may also be a loaded one, such as a `FakeBackend` in a test, which
     then answers in place of the package's model and is closed with the counter. threads: of a CPU engine, all cores if
-    absent. correction: of the camera whose frames are counted, from skt-calibrate.
+    absent. strict: True lets "auto", too, take its first choice alone; False lets what is named go on to the next that
+    fits it, and says so. correction: of the camera whose frames are counted, from skt-calibrate.
 
     Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
     """
 
-    def __init__(  # noqa: PLR0913 - each is given by name
+    def __init__(  # noqa: PLR0913 - the request is what users write out
         self,
         package: str | os.PathLike[str] | None = None,
         *,
@@ -78,6 +79,7 @@ class CrowdCounter:
         backend: str | Backend = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        strict: bool | None = None,
         options: CountOptions | None = None,
         correction: Correction | None = None,
     ) -> None:
@@ -93,8 +95,8 @@ class CrowdCounter:
                 self._plan, self._backend = Plan((), ()), backend
                 return
             self._trust = read_trust(opened)
-            request = Request(device, backend, precision, self.options.variant)
-            self._plan = plan(planned_variants(self.manifest), probe(), request)
+            request = Request(device, backend, precision, self.options.variant, strict)
+            self._plan = plan(planned_variants(self.manifest), probe(quick=True), request)
             self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
             self._size = self.manifest.variant(self._backend.info().variant).size
 

@@ -142,7 +142,7 @@ def _contender(
 
 def peaks_for(contenders: list[Contender]) -> list[Contender]:
     """The convolutions of each engine, precision and number of threads that take part on a CPU."""
-    speeds = {one.speed for one in contenders if one.options.get("device", "cpu") == "cpu" and one.macs}
+    speeds = {one.speed for one in contenders if one.options.get("device", "cpu") == "cpu" and one.macs is not None}
     known = sorted(speed for speed in speeds if speed[0] in OPENERS and speed[1] in PRECISIONS)
     return [
         Contender(

@@ -99,23 +99,20 @@ def _peaks(seen: Sequence[Seen]) -> dict[str, float]:
 def _ratios(seen: Sequence[Seen]) -> Iterator[Ratio]:
     """The first contender beside every other that ran, and each other one beside its like."""
     ran = [one for one in seen if one.contender.network and one.rounds]
-    pairs = [
-        (one, other)
-        for at, one in enumerate(ran)
-        for other in ran
-        if one is not other and (not at or _alike(one, other))
-    ]
-    yield from (ratio(fast, slow) for fast, slow in pairs)
+    for at, one in enumerate(ran):
+        yield from (ratio(one, other) for other in ran if one is not other and (at == 0 or _alike(one, other)))
 
 
 def _alike(one: Seen, other: Seen) -> bool:
-    """INT8 beside fp32 of one network in one engine, and a smaller network beside a larger one in one precision."""
+    """In one engine INT8 beside fp32 of one network, and a smaller network beside a larger one; INT8 beside PyTorch."""
     own, theirs = one.contender, other.contender
-    if own.engine != theirs.engine or other.contender.macs is None:
+    if theirs.engine == "torch":
+        return own.precision == "int8"
+    if own.engine != theirs.engine or own.macs is None or theirs.macs is None:
         return False
     if own.network == theirs.network:
         return own.precision == "int8" and theirs.precision == "fp32"
-    return own.precision == theirs.precision and (own.macs or theirs.macs) < theirs.macs
+    return own.precision == theirs.precision and own.macs < theirs.macs
 
 
 def _photo(package: Path, settings: Settings, folder: Path) -> Photo:

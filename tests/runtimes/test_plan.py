@@ -181,12 +181,41 @@ def test_a_cpu_computes_in_fp32_what_is_stored_in_fp16() -> None:
     assert [arithmetic("fp16", device) for device in ("cpu", "intel:gpu", "cuda:0")] == ["fp32", "fp16", "fp16"]
 
 
+def test_bf16_is_computed_by_openvino_on_a_cpu_that_has_it() -> None:
+    chosen = plan(PACKAGE, machine("x86-cpu-vnni"), Request(precision="bf16"))
+
+    assert [(one.variant, one.precision) for one in chosen.candidates] == [(OPENVINO, "bf16"), (OPENVINO_FP16, "bf16")]
+    assert discard(chosen, ONNX, "onnxruntime").reason == "onnxruntime on cpu does not compute in bf16 in this release"
+    assert discard(chosen, OPENVINO_INT8, "openvino").reason == "bf16 was asked for, and this variant is int8"
+
+
+def test_a_cpu_without_bf16_says_so() -> None:
+    chosen = plan(PACKAGE, machine("x86-cpu-avx2"), Request(precision="bf16"))
+
+    assert not chosen.candidates
+    assert discard(chosen, OPENVINO, "openvino").reason == "this CPU has no bf16"
+
+
+@pytest.mark.parametrize(
+    ("request_", "one_try"),
+    [
+        (Request(), False),
+        (Request(strict=True), True),
+        (Request(strict=False), False),
+        (Request(device="cpu"), True),
+        (Request(device="cpu", strict=False), False),
+    ],
+)
+def test_what_is_named_is_strict_unless_said_otherwise(request_: Request, one_try: bool) -> None:
+    assert request_.one_try is one_try
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"device": "tpu"}, r"unknown device 'tpu'; known: auto, gpu, npu, cpu, cuda, intel:gpu, intel:npu"),
         ({"backend": "ort"}, r"unknown backend 'ort'; known: auto, onnxruntime, openvino, tensorrt, torch"),
-        ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, fp16, int8"),
+        ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, bf16, fp16, int8"),
     ],
 )
 def test_a_request_for_what_nobody_knows_is_refused(values: dict[str, str], message: str) -> None:

@@ -148,3 +148,15 @@ def test_two_packages_of_onnx_runtime_are_warned_of() -> None:
 
     assert warning.startswith("onnxruntime and onnxruntime-gpu overwrite each other: pip uninstall")
     assert clashes({"onnxruntime", "numpy"}) == ()
+
+
+def test_a_quick_look_says_the_same_of_a_sound_machine() -> None:
+    assert probe(quick=True) == probe()
+
+
+def test_a_quick_look_does_not_load_onnx_runtime() -> None:
+    code = "import sys; from runtimes import probe; probe(quick=True); print('onnxruntime' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"
