@@ -24,7 +24,18 @@ from sdk.config import to_plain
 from sdk.scenes import draw_scene, save_scenes
 from tests.students import save_student
 
-SMALL = ("--set", "augment.crop=64", "--set", "batch=2", "--set", "device=cpu", "--set", "save_every=1")
+SMALL = (
+    "--set",
+    "augment.crop=64",
+    "--set",
+    "batch=2",
+    "--set",
+    "empty=0",
+    "--set",
+    "device=cpu",
+    "--set",
+    "save_every=1",
+)
 KILL_BEFORE = (
     7  # a life's renames: two for its settings and two for each checkpoint, so that some are steps, and some not
 )
