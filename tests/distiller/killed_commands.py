@@ -1,7 +1,7 @@
-"""Give a `skt-distill` command again and again, each time killed before its n-th rename, until it ends by itself.
+"""Give a `skt-distill` command again and again, killed before its 1st, 5th, 9th ... rename, until it ends by itself.
 
-Run as `python killed_commands.py N COMMAND ...`; prints how many times it was killed. A rename is what makes a file
-count: a config, a finding, a checkpoint.
+Run as `python killed_commands.py COMMAND ...`; prints how many times it was killed. A rename is what makes a file count:
+a config, a finding, a checkpoint.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 
 from distiller.commands import main
 
-MOST = 100
+APART, MOST = 4, 20
 
 
 def die_before_rename(number: int) -> None:
@@ -45,7 +45,7 @@ def is_killed(number: int, arguments: list[str]) -> bool:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     kills = 0
-    while is_killed(int(sys.argv[1]), sys.argv[2:]):
+    while is_killed(1 + APART * kills, sys.argv[1:]):
         kills += 1
         assert kills < MOST, "no progress between kills"
     sys.stdout.write(f"{kills}\n")
