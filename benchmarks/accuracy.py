@@ -2,8 +2,9 @@
 
     python benchmarks/accuracy.py --data DATASETS [--package NAME.skt] [--recipe googlenet]
 
-Writes benchmarks/results/accuracy-SET.json, one a set, in the form of `skt-eval --json`, and blanks.json. The held-out
-photos are the ones that the recipe names; no photo of an official test part is read.
+Writes benchmarks/results/accuracy-SET.json, one a set, in the form of `skt-eval --json`, worst-photos.json, which says
+where in each set's worst photo people are and are counted, and blanks.json. The held-out photos are the ones that the
+recipe names; no photo of an official test part is read.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from sdk.commands.common import Progress
 from sdk.datasets import Sample, read_dataset
 from sdk.evaluation import evaluate
 from sdk.files import write_whole
+from sdk.frame import decode_bytes, read_bytes
 from sdk.scenes import SceneStyle, draw_empty
 from sdk.scenes.style import BACKGROUNDS
 
 RESULTS = Path(__file__).parent / "results"
 BLANKS = {"black": 0, "grey": 128, "white": 255}
+ACROSS = 24  # squares along the longer side of a photo in worst-photos.json
 SIZES = ((360, 640), (768, 1024), (1080, 1920))
 
 
@@ -38,8 +41,9 @@ def main(data: Path, package: Path | None, recipe: str) -> None:
     """Score, and write the results."""
     RESULTS.mkdir(exist_ok=True)
     with CrowdCounter(package) as counter:
-        for name, samples in held_out(recipe, data).items():
-            score(counter, name, samples)
+        worst = [score(counter, name, samples) for name, samples in held_out(recipe, data).items()]
+        lines = ",\n".join(json.dumps(record, sort_keys=True) for record in worst)
+        write_whole(RESULTS / "worst-photos.json", f"[\n{lines}\n]\n".encode())
         write(RESULTS / "blanks.json", {"package": label(counter), "counts": dict(count_blanks(counter))})
 
 
@@ -53,8 +57,8 @@ def held_out(recipe: str, data: Path) -> dict[str, list[Sample]]:
     return sets
 
 
-def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> None:
-    """Score one set."""
+def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> dict[str, Any]:
+    """Score one set; where its worst photo's people are."""
     progress = Progress(len(samples), "photos")
     title = f"{name}, held-out training photos"
     evaluation = evaluate(counter, samples, dataset=title, package=label(counter), progress=progress.advance)
@@ -63,6 +67,28 @@ def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> None:
     scores = evaluation.scores
     errors = f"MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}"
     click.echo(f"{title}: {scores.photos} photos, {errors}")
+    worst = evaluation.worst[0].photo.name
+    return {"set": name, **squares(counter, next(sample for sample in samples if sample.name == worst))}
+
+
+def squares(counter: CrowdCounter, sample: Sample) -> dict[str, Any]:
+    """A photo's people in squares, ACROSS along its longer side: by head points and as counted."""
+    result = counter.count(decode_bytes(read_bytes(sample.photo), str(sample.photo), upright=False))
+    cells = result.density.astype(np.float64)
+    side = -(-max(cells.shape) // ACROSS)
+    rows, columns = (-(-length // side) for length in cells.shape)
+    padded = np.pad(cells, [(0, side * n - length) for n, length in zip((rows, columns), cells.shape, strict=True)])
+    counted = padded.reshape(rows, side, columns, side).sum((1, 3))
+    pixels = side * result.stride / result.scale
+    edges = [np.arange(n + 1) * pixels for n in (rows, columns)]
+    true, _, _ = np.histogram2d(sample.points[:, 1], sample.points[:, 0], edges)
+    return {
+        "name": sample.name,
+        "true": len(sample.points),
+        "counted": round(result.count, 1),
+        "true_in": true.astype(int).tolist(),
+        "counted_in": counted.round(2).tolist(),
+    }
 
 
 def count_blanks(counter: CrowdCounter) -> list[tuple[str, float]]:

@@ -1,6 +1,6 @@
-"""Write the README's tables and the model card's page from the committed results.
+"""Write the README's tables, and the model card's page with its pictures, from the committed results.
 
-python benchmarks/tables.py            # rewrites README.md and docs/model-card.md
+python benchmarks/tables.py            # rewrites README.md, docs/export.md, docs/model-card.md, docs/images/*.svg
 python benchmarks/tables.py --check    # exit code 1 when they differ
 """
 
@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
+
+from pictures import scatter, worst_maps
 
 from sdk.counter import DEFAULT_PACKAGE
 from sdk.package import Package
@@ -24,12 +26,26 @@ SETS = {  # result: name, what it shows
     "shanghaitech-b": ("ShanghaiTech B", "streets"),
     "beijing-brt": ("Beijing BRT", "bus stops, day and night"),
 }
+SCATTER, WORST = "true-and-counted.svg", "worst-photos.svg"
+PICTURES = f"""
+## Photo by photo
+
+Each held-out photo as `benchmarks/accuracy.py` counted it, in the variant that this machine chose; on the line the
+count is right.
+
+![People counted over people by head points, a dot for each held-out photo](images/{SCATTER})
+
+The photo of each set that was counted worst, as people in squares: the photos themselves are not ours to show.
+
+![People in squares of the worst photos, by head points and as counted](images/{WORST})
+"""
 
 
 def main() -> None:
     """Write, or check."""
     texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
     texts |= {ROOT / "docs" / "export.md": export_page()}
+    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
         for path in stale:
@@ -107,15 +123,20 @@ def int8_row(way: dict[str, Any]) -> str:
 
 
 def model_card() -> str:
-    """The default package's model card."""
+    """The default package's model card, and the pictures of what its figures sum up."""
     with Package.open(DEFAULT_PACKAGE) as package:
-        return package.model_card
+        return package.model_card + PICTURES
 
 
-def read(name: str) -> dict[str, Any]:
+def pictures() -> dict[str, str]:
+    """The card's pictures by name."""
+    evaluations = [read(path.stem) for path in sorted(RESULTS.glob("accuracy-*.json"))]
+    return {SCATTER: scatter(evaluations), WORST: worst_maps(read("worst-photos"))}
+
+
+def read(name: str) -> Any:
     """A committed result."""
-    result: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
-    return result
+    return json.loads((RESULTS / f"{name}.json").read_text("utf-8"))
 
 
 if __name__ == "__main__":

@@ -78,6 +78,11 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(tensors, facts)
 
 
+def load_if_any(path: Path) -> Checkpoint | None:
+    """The checkpoint in a folder; none where the first one was never completed."""
+    return load(path) if (path / FACTS).exists() else None
+
+
 def network_of(checkpoint: Checkpoint) -> CountingNetwork:
     """The network in evaluation mode, with averaged weights where there are any."""
     architecture = architecture_of(checkpoint)

@@ -107,17 +107,18 @@ def resume(
     """Go on with the run in the folder RUN, with other settings if some are given, as in --set steps=30000."""
     from distiller.checkpoint import load
     from distiller.config import with_settings
-    from distiller.folder import RunFolder
+    from distiller.folder import LAST, RunFolder
     from distiller.run import train_from
 
     folder = RunFolder(run_folder)
     config = folder.config()
     if config is None:
         raise ConfigError(f"{run_folder} holds no run", hint="expected the --out folder of skt-distill train")
+    if (command := folder.command()) != "train":
+        raise ConfigError(f"{run_folder} holds a run of skt-distill {command}", hint="give that command again")
     config, places = with_settings(config, settings), known_places(folder.places(), data)
     use_threads(threads)
-    fresh = name == "last" and not (run_folder / name).exists()  # interrupted before its first checkpoint
-    saved = None if fresh else load(run_folder / name)
+    saved = folder.last() if name == LAST else load(run_folder / name)
     if dry_run:
         show_plan(config, places, saved, as_json=as_json)
         return

@@ -6,10 +6,11 @@ a time, or, when there are many, in stretches, since neighbours in time resemble
 
 from __future__ import annotations
 
-import json
+import hashlib
+import shutil
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,18 +19,19 @@ import numpy as np
 from distiller import checkpoint as store
 from distiller.augment import Augment
 from distiller.config import SetConfig, TrainConfig, with_settings
-from distiller.data import CropStream, LabelledSet, prefetch, read_photo
+from distiller.data import CropStream, LabelledSet, read_photo
+from distiller.findings import Findings
 from distiller.folder import RunFolder
 from distiller.networks import CountingNetwork
 from distiller.packaged import load_start
 from distiller.progress import ProgressLine
 from distiller.run import Places, statistics_batches, train
-from distiller.schedule import learning_rate
+from distiller.steps import take_steps
+from distiller.teacher import digest
 from distiller.trainer import Trainer
 from distiller.validation import count_photo
 from sdk.datasets import Sample, read_dataset
 from sdk.errors import InputError
-from sdk.files import write_whole
 
 FEWEST = 5  # frames
 ONE_BY_ONE = 20  # frames up to which each is left out alone
@@ -47,24 +49,56 @@ class FrameScore:
     after: float
 
 
+@dataclass(frozen=True)
+class Folds:
+    """Trainings that each leave some frames out."""
+
+    start: store.Checkpoint
+    config: TrainConfig
+    samples: Sequence[Sample]
+    folder: Path
+    stream: TextIO
+
+    def count_left_out(self, number: int, left_out: Sequence[int]) -> list[float]:
+        """People in the frames of these indices, by a network that learned from the others."""
+        others = [sample for index, sample in enumerate(self.samples) if index not in left_out]
+        self.stream.write(f"fold {number}: {len(others)} frames to learn from\n")
+        network = self._train(others, self.folder / f"fold-{number}")
+        return [count_frame(network, self.samples[index]) for index in left_out]
+
+    def _train(self, samples: Sequence[Sample], path: Path) -> CountingNetwork:
+        """The averaged network after the config's steps, from the fold's checkpoint if it has one."""
+        crops, trainer = CropStream([LabelledSet(SET, 1.0, samples, [])], self.config), Trainer(self.config)
+        if (saved := store.load_if_any(path)) is not None:
+            trainer.resume(saved)
+        else:
+            trainer.start_from(self.start, statistics_batches(crops))
+        take_steps(trainer, crops, ProgressLine(self.stream, trainer.step, self.config.steps), path)
+        return trainer.average
+
+
 def finetune(package: Path, config: TrainConfig, points: Path, folder: RunFolder, stream: TextIO) -> dict[str, Any]:
-    """Score fine-tuning by leaving frames out, train on all of them, write both; returns the report."""
+    """Score fine-tuning by leaving frames out, train on all of them, write both; returns the report.
+
+    Goes on where the same command was interrupted.
+    """
     folder.check_free_for(config)
     start, samples = load_start(package), read_frames(points)
-    before = [count_frame(store.network_of(start), sample) for sample in samples]
-    after, parts = [0.0] * len(samples), folds(len(samples))
+    network, trainer, places = store.network_of(start), Trainer(config), Places(points.parent, start=package)
+    trainer.start_from(start, [])  # which refuses settings of another network, before anything is written
+    about = {"package": digest(network), "file of frames": hashlib.sha256(points.read_bytes()).hexdigest()}
+    kept, trainings = Findings(folder, "finetune", about), Folds(start, config, samples, folder.path, stream)
+    folder.write(config, places.to_json(), trainer.device)
+    before = kept.once("before", lambda: [count_frame(network, sample) for sample in samples])
+    after, parts = [], folds(len(samples))
     for number, left_out in enumerate(parts, 1):
-        stream.write(f"fold {number} of {len(parts)}: {len(samples) - len(left_out)} frames to learn from\n")
-        training = [sample for index, sample in enumerate(samples) if index not in left_out]
-        network = train_fold(start, config, training, stream)
-        for index in left_out:
-            after[index] = count_frame(network, samples[index])
+        after += kept.once(f"fold {number}", partial(trainings.count_left_out, number, left_out))
+        shutil.rmtree(folder.path / f"fold-{number}", ignore_errors=True)
     stream.write(f"all {len(samples)} frames\n")
-    train(config, folder, Places(points.parent, start=package), stream)
+    train(config, folder, places, stream)
     rows = zip(samples, before, after, strict=True)
     report = make_report([FrameScore(s.name, len(s.points), one, other) for s, one, other in rows], len(parts))
-    write_whole(folder.path / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-    write_whole(folder.path / "report.txt", ("\n".join(report_lines(report)) + "\n").encode())
+    folder.put_report(report, report_lines(report))
     return report
 
 
@@ -88,6 +122,7 @@ def finetune_config(start: store.Checkpoint, points: Path, steps: int, settings:
         last_lr=0.1,
         clip=1.5,
         ema=0.98,
+        save_every=25,
     )
     return with_settings(config, settings)
 
@@ -105,22 +140,6 @@ def folds(frames: int) -> list[list[int]]:
     """Which frames are left out together: each alone, or of many a stretch of neighbours."""
     parts = frames if frames <= ONE_BY_ONE else FOLDS
     return [part.tolist() for part in np.array_split(np.arange(frames), parts)]
-
-
-def train_fold(
-    start: store.Checkpoint, config: TrainConfig, samples: Sequence[Sample], stream: TextIO
-) -> CountingNetwork:
-    """The averaged network after the config's steps on some of the frames."""
-    crops = CropStream([LabelledSet(SET, 1.0, samples, [])], config)
-    trainer = Trainer(config)
-    trainer.start_from(start, statistics_batches(crops))
-    progress = ProgressLine(stream, 0, config.steps)
-    with closing(prefetch(crops, range(config.steps))) as batches:
-        for batch in batches:
-            loss = trainer.train_step(batch)
-            progress.step(trainer.step, loss, learning_rate(config, trainer.step - 1))
-    progress.end()
-    return trainer.average
 
 
 def count_frame(network: CountingNetwork, sample: Sample) -> float:

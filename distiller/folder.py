@@ -1,14 +1,14 @@
 """A run's folder: settings, numbers, pictures and checkpoints.
 
 `config.yaml`, `environment.json`, `metrics.jsonl`, `card.json`, `curves.png`, `tensorboard/` where that is installed,
-and the checkpoints `last` and `before-decay`.
+and the checkpoints `last` and `before-decay`. A command of several parts keeps what it found in a file of its name.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from sdk.files import write_whole
 
 LAST = "last"
 BEFORE_DECAY = "before-decay"
+OTHER_COMMANDS = ("finetune", "qat")  # that write such a folder, and what they found in NAME.json
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,16 @@ class RunFolder:
         """The config of the run that the folder holds, if it holds one."""
         if (self.path / "config.yaml").exists():
             return parse(TrainConfig, read_yaml(self.path / "config.yaml"))
-        if (self.path / LAST).exists():  # written before runs had a config.yaml
-            return parse(TrainConfig, store.load(self.path / LAST).facts["config"])
-        return None
+        saved = self.last()  # written before runs had a config.yaml
+        return None if saved is None else parse(TrainConfig, saved.facts["config"])
+
+    def last(self) -> store.Checkpoint | None:
+        """The newest checkpoint; none of a run that was interrupted before its first one was whole."""
+        return store.load_if_any(self.path / LAST)
+
+    def command(self) -> str:
+        """The command that wrote the folder: finetune, qat, or else train."""
+        return next((name for name in OTHER_COMMANDS if (self.path / f"{name}.json").exists()), "train")
 
     def places(self) -> dict[str, str]:
         """The folders of data and weights that the run was started with, as far as they are known."""
@@ -58,21 +66,33 @@ class RunFolder:
     def check_free_for(self, config: TrainConfig) -> None:
         """Refuse a folder with another run, or with anything else in it."""
         held = self.config()
-        if held is None and self.path.is_dir() and any(self.path.iterdir()):
+        if held is None and self.path.is_dir() and any(set(self.path.iterdir()) - set(self._unfinished())):
             raise ConfigError(f"folder {self.path} is not empty and holds no run", hint="choose another --out")
         if held is not None and held != config:
             different = "; ".join(differing_settings(held, config)[:3])
-            hint = "choose another --out, or go on with that run: skt-distill resume"
+            hint = "choose another --out, or go on with that run: skt-distill resume, or its own command"
             raise ConfigError(f"folder {self.path} holds a run with another config ({different})", hint=hint)
 
     def write(self, config: TrainConfig, places: Mapping[str, str], device: torch.device) -> None:
         """Write the resolved config, and what the run is computed with."""
         text = yaml.safe_dump(to_plain(config), sort_keys=False)
-        facts = {**environment(device), "places": dict(places)}
         with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
+            for file in self._unfinished():
+                file.unlink()
             write_whole(self.path / "config.yaml", text.encode())
-            write_whole(self.path / "environment.json", (json.dumps(facts, indent=2) + "\n").encode())
+        self.put("environment.json", {**environment(device), "places": dict(places)})
+
+    def put(self, name: str, record: Mapping[str, Any]) -> None:
+        """Write a file of JSON, whole."""
+        with self._writing():
+            write_whole(self.path / name, (json.dumps(record, indent=2) + "\n").encode())
+
+    def put_report(self, report: Mapping[str, Any], lines: Sequence[str]) -> None:
+        """Write report.json, and report.txt for people."""
+        self.put("report.json", report)
+        with self._writing():
+            write_whole(self.path / "report.txt", ("\n".join(lines) + "\n").encode())
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Add a line to the run's metrics."""
@@ -81,8 +101,8 @@ class RunFolder:
 
     def sum_up(self, card: Mapping[str, Any]) -> None:
         """Write the model card's facts and the curves as they are now."""
+        self.put("card.json", card)
         with self._writing():
-            write_whole(self.path / "card.json", (json.dumps(card, indent=2) + "\n").encode())
             if (self.path / "metrics.jsonl").exists():
                 write_curves(self.path / "metrics.jsonl", self.path / "curves.png")
 
@@ -94,6 +114,10 @@ class RunFolder:
         with self._writing():
             lines = file.read_text("utf-8").splitlines()
             write_whole(file, "".join(f"{line}\n" for line in lines if _step_of(line) <= step).encode())
+
+    def _unfinished(self) -> list[Path]:
+        """Files that an interrupted run was writing."""
+        return list(self.path.glob(".*.tmp"))
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

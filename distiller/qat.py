@@ -6,10 +6,9 @@ normalisation folded, for the exporter to calibrate and round as any other.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -19,19 +18,20 @@ from torch import Tensor
 
 from distiller import checkpoint as store
 from distiller.config import TeacherConfig, TrainConfig, with_settings
-from distiller.data import CropStream, prefetch, read_sets
+from distiller.data import CropStream, read_sets
 from distiller.evaluation import config_of
+from distiller.findings import Findings
 from distiller.folder import LAST, RunFolder
 from distiller.networks import CountingNetwork, fused
 from distiller.own import own_config
 from distiller.progress import ProgressLine
-from distiller.quantised import Quantised, measure_ranges
+from distiller.quantised import Quantised, Range, measure_ranges
 from distiller.run import Places
-from distiller.schedule import learning_rate
+from distiller.steps import take_steps
+from distiller.teacher import digest
 from distiller.trainer import Trainer
 from distiller.validation import Scores, validate_sets
 from sdk.config import to_plain
-from sdk.files import write_whole
 
 RANGE_BATCHES = 20  # crops of so many steps are looked at for the ranges
 LESSONS = TeacherConfig(soft=1.0, soft_loss="poisson", intra=10.0, inter=50.0, taps="pooled", autocast="off")
@@ -56,6 +56,7 @@ def qat_config(saved: store.Checkpoint, points: Path | None, steps: int, setting
         clip=1.5,
         ema=0.98,
         autocast="off",
+        save_every=25,
     )
     return with_settings(config, settings)
 
@@ -63,22 +64,27 @@ def qat_config(saved: store.Checkpoint, points: Path | None, steps: int, setting
 def fine_tune_quantised(
     saved: store.Checkpoint, config: TrainConfig, places: Places, folder: RunFolder, stream: TextIO
 ) -> dict[str, Any]:
-    """Train, and write the checkpoint and report.json: held-out scores in float, and rounded before and after."""
+    """Train, and write the checkpoint and report.json: held-out scores in float, and rounded before and after.
+
+    Goes on where the same command was interrupted.
+    """
     folder.check_free_for(config)
-    sets = read_sets(config, places.data)
-    crops = CropStream(sets, config)
-    network = fused(store.network_of(saved))
-    trainer = Trainer(config, network)
+    sets, network = read_sets(config, places.data), fused(store.network_of(saved))
+    crops, trainer = CropStream(sets, config), Trainer(config, network)
     trainer.start_from(_checkpoint_of(network, trainer), [])
+    kept = Findings(folder, "qat", {"checkpoint": digest(network)})
     folder.write(config, places.to_json(), trainer.device)
-    before = Quantised(trainer.average, measure_ranges(trainer.average, _images(crops, trainer)))
-    report: dict[str, Any] = {"float": validate_sets(trainer.average, sets), "before": validate_sets(before, sets)}
-    trainer.task.network = Quantised(trainer.network, before.ranges)
-    _take_steps(trainer, crops, ProgressLine(stream, 0, config.steps))
-    after = Quantised(trainer.average, measure_ranges(trainer.average, _images(crops, trainer)))
-    report["after"] = validate_sets(after, sets)
+    ranges = kept.once("ranges", lambda: _measure(trainer, crops))
+    report = {"float": kept.once("float", lambda: validate_sets(trainer.average, sets))}
+    report["before"] = kept.once("before", lambda: validate_sets(_rounded(trainer.average, ranges), sets))
+    if (last := folder.last()) is not None:
+        trainer.resume(last)
+    trainer.task.network = _rounded(trainer.network, ranges)
+    take_steps(trainer, crops, ProgressLine(stream, trainer.step, config.steps), folder.path / LAST)
+    after = partial(_rounded, trainer.average)
+    report["after"] = kept.once("after", lambda: validate_sets(after(_measure(trainer, crops)), sets))
     trainer.save(folder.path / LAST, report["after"])
-    write_whole(folder.path / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    folder.put_report(report, report_lines(report))
     return report
 
 
@@ -97,17 +103,17 @@ def _checkpoint_of(network: CountingNetwork, trainer: Trainer) -> store.Checkpoi
     return store.Checkpoint(tensors, {"architecture": to_plain(trainer.architecture)})
 
 
+def _measure(trainer: Trainer, crops: CropStream) -> dict[str, Range]:
+    return measure_ranges(trainer.average, _images(crops, trainer))
+
+
+def _rounded(network: CountingNetwork, ranges: Mapping[str, Sequence[float]]) -> Quantised:
+    return Quantised(network, {name: Range(*ends) for name, ends in ranges.items()})
+
+
 def _images(crops: CropStream, trainer: Trainer) -> Iterator[Tensor]:
     """Batches of training crops that show scenes, (n, h, w, 3) uint8: patterns would widen the ranges."""
     for step in range(RANGE_BATCHES):
         scenes = [crop.image for crop in crops.batch(step, crops.config.batch) if not crop.nobody]
         if scenes:
             yield torch.from_numpy(np.stack(scenes)).to(trainer.device)
-
-
-def _take_steps(trainer: Trainer, crops: CropStream, progress: ProgressLine) -> None:
-    with closing(prefetch(crops, range(trainer.config.steps))) as batches:
-        for batch in batches:
-            loss = trainer.train_step(batch)
-            progress.step(trainer.step, loss, learning_rate(trainer.config, trainer.step - 1))
-    progress.end()

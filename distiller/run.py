@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,8 +14,7 @@ import numpy as np
 from distiller import checkpoint as store
 from distiller.augment import Crop
 from distiller.config import TrainConfig
-from distiller.data import CropStream, LabelledSet, prefetch, read_sets
-from distiller.device import usable_cores
+from distiller.data import CropStream, LabelledSet, read_sets
 from distiller.events import EventLog
 from distiller.folder import BEFORE_DECAY, LAST, RunFolder
 from distiller.networks import count_macs, count_parameters
@@ -24,6 +23,7 @@ from distiller.parallel import process_group, ranks_of_environment
 from distiller.pretrained import check_encoder
 from distiller.progress import ProgressLine
 from distiller.schedule import learning_rate
+from distiller.steps import is_due, take_steps
 from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
 from distiller.validation import Scores, validate_sets
@@ -78,8 +78,7 @@ class Run:
 
 def train(config: TrainConfig, folder: RunFolder, places: Places, stream: TextIO) -> dict[str, Any]:
     """Train to the config's last step, from the folder's last checkpoint if it has one."""
-    saved = store.load(folder.path / LAST) if (folder.path / LAST).exists() else None
-    return train_from(saved, config, folder, places, stream)
+    return train_from(folder.last(), config, folder, places, stream)
 
 
 def train_from(
@@ -104,10 +103,7 @@ def train_from(
         events = EventLog(folder.path / "tensorboard", trainer.step) if ranks.leads else None
         run = Run(trainer, folder, sets, progress, scores, events)
         progress.note(f"{trainer.architecture} on {trainer.device}, from step {trainer.step} to {config.steps}")
-        steps = range(trainer.step, config.steps)
-        with closing(prefetch(crops, steps, threads=max(1, min(8, usable_cores() // 2)))) as batches:
-            for batch in batches:
-                _take_step(run, trainer.train_step(batch))
+        take_steps(trainer, crops, progress, folder.path / LAST, partial(_follow, run))
         if run.events is not None:
             run.events.close()
             folder.sum_up(card_facts(run))
@@ -133,23 +129,18 @@ def statistics_batches(crops: CropStream) -> Iterator[list[Crop]]:
             yield scenes
 
 
-def _take_step(run: Run, loss: float) -> None:
-    """What follows a step: log, validation and checkpoints when they are due; the first process's work alone."""
+def _follow(run: Run, loss: float) -> dict[str, Scores]:
+    """What follows a step: log and validation when they are due; the newest scores."""
     config, step = run.trainer.config, run.trainer.step
-    if not run.trainer.ranks.leads:
-        return
     run.losses.append(loss)
     run.parts.append(run.trainer.parts)
-    run.progress.step(step, loss, learning_rate(config, step - 1))
-    final = step == config.steps
-    if step % LOG_EVERY == 0 or final:
+    if is_due(run.trainer, LOG_EVERY):
         _log(run)
-    if step % config.validate_every == 0 or final:
+    if is_due(run.trainer, config.validate_every):
         _validate(run)
-    if step % config.save_every == 0 or final:
-        run.trainer.save(run.folder.path / LAST, run.scores)
     if config.schedule == "linear" and config.decay and step == config.steps - config.decay:
         run.trainer.save(run.folder.path / BEFORE_DECAY, run.scores)
+    return run.scores
 
 
 def _log(run: Run) -> None:

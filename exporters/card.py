@@ -10,8 +10,13 @@ from sdk.trust.calibration import TrustCalibration
 
 NETWORKS = {
     "bl": "the VGG-19 network of Bayesian Loss (Ma et al., ICCV 2019, arXiv 1908.03684)",
-    "googlenet": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4a, with a density head",
     "csrnet": "CSRNet (Li et al., CVPR 2018, arXiv 1802.10062)",
+    "densenet169": "DenseNet-169 (Huang et al., CVPR 2017, arXiv 1608.06993) to transition3, with a density head",
+    "googlenet": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4a, with a density head",
+    "googlenet-deep": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4e, with a density head",
+    "googlenet-tiny": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 3a, with a density head",
+    "resnet50": "ResNet-50 (He et al., CVPR 2016, arXiv 1512.03385) to layer3, with a density head",
+    "sanet": "SANet (Cao et al., ECCV 2018), normalised by batch",
 }
 DATA = {  # data set: name, source, terms
     "shanghaitech": ("ShanghaiTech", "Zhang et al., CVPR 2016", "published for research"),
@@ -19,11 +24,15 @@ DATA = {  # data set: name, source, terms
     "ucf-cc-50": ("UCF_CC_50", "Idrees et al., CVPR 2013", "published for research"),
     "ucf-qnrf": ("UCF-QNRF", "Idrees et al., ECCV 2018", "published for research"),
     "nwpu": ("NWPU-Crowd", "Wang et al., TPAMI 2020", "published for research"),
-    "jhu": ("JHU-Crowd++", "Sindagi et al., TPAMI 2020", "published for research"),
+    "jhu-crowd++": ("JHU-CROWD++", "Sindagi et al., TPAMI 2020", "published for research"),
 }
+DRAWN = "drawn"  # what recipes call the set that distiller.drawn draws
 ENCODERS = {
-    "vgg19_quarter_encoder": "ImageNet VGG-19 at quarter width (Collaborative Distillation, CVPR 2020; MIT licence)",
+    "densenet169_imagenet_to_transition3": "ImageNet DenseNet-169 (BSD-3)",
     "googlenet_imagenet": "ImageNet GoogLeNet (BVLC; unrestricted use)",
+    "resnet50_imagenet_to_layer3": "ImageNet ResNet-50 (MIT licence)",
+    "vgg19_imagenet_conv1_1_to_conv3_4": "ImageNet VGG-19, its lower convolutions (CC BY 4.0)",
+    "vgg19_quarter_encoder": "ImageNet VGG-19 at quarter width (Collaborative Distillation, CVPR 2020; MIT licence)",
 }
 
 
@@ -31,7 +40,7 @@ def model_card(manifest: Manifest, trust: TrustCalibration | None = None) -> str
     """The card, Markdown; trust: what the package's counts are held against, where it holds that."""
     parts = [_what(manifest), _contract(manifest), _variants(manifest.variants), *_int8(manifest.variants)]
     parts += [_accuracy(manifest.provenance), *_trust(trust)]
-    return "\n".join([*parts, _data(manifest), _limits(), _made(manifest)])
+    return "\n".join([*parts, _data(manifest), _limits(manifest.provenance), _made(manifest)])
 
 
 def _what(manifest: Manifest) -> str:
@@ -50,7 +59,11 @@ Counts people in photos: people per cell of {manifest.output.stride} x {manifest
 | multiply-adds at 576 x 864 | {manifest.macs_576x864 / 1e9:.1f} G |
 | version | {manifest.version} |
 | training step | {manifest.provenance.get("step", "not recorded")} |
-"""
+{_teacher(manifest.provenance.get("teacher"))}"""
+
+
+def _teacher(facts: dict[str, Any] | None) -> str:
+    return f"| teacher | {facts['parameters']:,} parameters, sha256 {facts['sha256'][:12]} |\n" if facts else ""
 
 
 def _contract(manifest: Manifest) -> str:
@@ -164,7 +177,7 @@ def _interval_row(trust: TrustCalibration, place: int) -> str:
 
 def _data(manifest: Manifest) -> str:
     config = manifest.provenance.get("config", {})
-    lines = [_set_line(about) for _, about in sorted(config.get("sets", {}).items())]
+    lines = [_set_line(name, about) for name, about in sorted(config.get("sets", {}).items())]
     if config.get("empty_scenes"):
         lines.append("* Scenes without people, drawn by this project")
     encoder = str(config.get("encoder", "")).removesuffix(".safetensors")
@@ -174,19 +187,32 @@ def _data(manifest: Manifest) -> str:
     return "\n".join(["## Training data and licences", "", *told, "", f"Licence of {manifest.licence}.", ""])
 
 
-def _set_line(about: dict[str, Any]) -> str:
+def _set_line(set_name: str, about: dict[str, Any]) -> str:
+    if (set_name, about["dataset"]) == (DRAWN, "points"):
+        return "* Scenes with and without people, drawn by this project"
     name, source, terms = DATA.get(about["dataset"], (about["dataset"], "", "terms not known to this tool"))
     part = " ".join(str(about[key]) for key in ("part", "split") if about.get(key))
     return f"* {name} {part}: {', '.join(text for text in (source, terms) if text)}"
 
 
-def _limits() -> str:
-    return """## Limits
+def _limits(provenance: dict[str, Any]) -> str:
+    return f"""## Limits
 
 * It counts what looks like heads at the scales it was trained on; very near, very far and unusual views count worse.
 * Statues, posters and reflections can count as people. It does not tell who anybody is.
 * Counts are estimates. Measure them on your own scenes before decisions, and never rest safety on them alone.
-"""
+{_worst(provenance.get("evaluations", []))}"""
+
+
+def _worst(evaluations: Sequence[dict[str, Any]]) -> str:
+    """The photos that were counted worst, by name: they are not ours to show."""
+    rows = [
+        f"| {scores['dataset']} | {photo['name']} | {photo['true']} | {_figure(photo['counted'])} |"
+        for scores in evaluations
+        for photo in scores.get("worst", [])
+    ]
+    columns = ["| data set | photo | people | counted |", "|---|---|---|---|"]
+    return "\n".join(["", "Counted worst in each set:", "", *columns, *rows, ""]) if rows else ""
 
 
 def _made(manifest: Manifest) -> str:

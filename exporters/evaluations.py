@@ -11,6 +11,8 @@ from sdk.errors import ConfigError
 ABOUT = ("dataset", "package", "backend")
 SCORES = ("photos", "people", "mae", "rmse", "nae", "game", "bias", "bias_percent", "bins")
 NEEDED = ("dataset", "photos", "mae", "rmse")
+PHOTO = ("name", "true", "counted")
+WORST = 3  # photos of a set that the card names
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
@@ -22,7 +24,17 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     missing = [key for key in NEEDED if key not in kept]
     if missing:
         raise ConfigError(f"evaluation {path} has no {', '.join(missing)}", hint="give the output of skt-eval --json")
-    return kept
+    return kept | {"worst": worst_photos(record.get("photos"), path)} if isinstance(scores, dict) else kept
+
+
+def worst_photos(photos: Any, path: Path) -> list[dict[str, Any]]:
+    """Name, people and count of the photos with the greatest errors, the greatest first."""
+    try:
+        by_error = sorted(photos, key=lambda photo: -abs(photo["counted"] - photo["true"]))
+        return [{key: photo[key] for key in PHOTO} for photo in by_error[:WORST]]
+    except (KeyError, TypeError) as error:
+        hint = "give the output of skt-eval --json"
+        raise ConfigError(f"evaluation {path} has a photo without {', '.join(PHOTO)}", hint=hint) from error
 
 
 def check_of_model(evaluation: dict[str, Any], version: str) -> None:

@@ -27,6 +27,7 @@ INPUT, OUTPUTS = "image", ("density", "count")
 
 def master_of(network: CountingNetwork) -> onnx.ModelProto:
     """The network as ONNX: batch, height and width dynamic, no local path inside, the same each time."""
+    _refuse_whole_views(network)
     model = _cleaned(_exported(network))
     _name_sides(model)
     check(model)
@@ -76,6 +77,18 @@ def check(model: onnx.ModelProto) -> None:
     names = [put.name for put in (*model.graph.input, *model.graph.output)]
     if names != [INPUT, *OUTPUTS]:
         raise ExportError(f"the ONNX graph has inputs and outputs {names}, expected {[INPUT, *OUTPUTS]}")
+
+
+def _refuse_whole_views(network: CountingNetwork) -> None:
+    """Refuse a layer through which a cell sees the whole photo, so that tiles and padding would change the count."""
+    with export_extra():
+        from torch.nn import InstanceNorm2d
+
+    for name, module in network.named_modules():
+        if isinstance(module, InstanceNorm2d):
+            reason = "so each cell depends on the whole photo: tiles would not add up to it, and padding would count"
+            hint = "train it with batch_norm=true, which is folded; as a teacher it serves as it is"
+            raise ExportError(f"layer {name} normalises by instance, {reason}", hint=hint)
 
 
 def _exported(network: CountingNetwork) -> onnx.ModelProto:

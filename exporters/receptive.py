@@ -79,20 +79,42 @@ def _source(node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorPro
         return lambda places: places
     if node.op_type in ("Conv", "MaxPool", "AveragePool"):
         return _window(node, axis)
+    if node.op_type == "ConvTranspose":
+        return _transposed(node, axis)
     if node.op_type == "Resize":
         return _resize(node, axis, constants)
     hint = "teach exporters/receptive.py how far this operator looks"
     raise ExportError(f"cannot compute the receptive field through {node.op_type} ({node.name})", hint=hint)
 
 
+class Kernel(NamedTuple):
+    """A sliding kernel along one side."""
+
+    reach: int  # places from its first to its last
+    step: int
+    before: int  # places that are padded
+
+    @classmethod
+    def of(cls, node: onnx.NodeProto, axis: int) -> Kernel:
+        """A convolution's or a pool's."""
+        about = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
+        if about.get("auto_pad", b"NOTSET") != b"NOTSET":
+            raise ExportError(f"{node.op_type} {node.name} pads by auto_pad, expected stated pads")
+        reach = (about["kernel_shape"][axis] - 1) * about.get("dilations", (1, 1))[axis]
+        return cls(reach, about.get("strides", (1, 1))[axis], about.get("pads", (0, 0, 0, 0))[axis])
+
+
 def _window(node: onnx.NodeProto, axis: int) -> Callable[[Interval], Interval]:
-    about = {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
-    if about.get("auto_pad", b"NOTSET") != b"NOTSET":
-        raise ExportError(f"{node.op_type} {node.name} pads by auto_pad, expected stated pads")
-    kernel = about["kernel_shape"][axis]
-    step, dilation = about.get("strides", (1, 1))[axis], about.get("dilations", (1, 1))[axis]
-    before = about.get("pads", (0, 0, 0, 0))[axis]
-    return lambda places: Interval(places.first * step - before, places.last * step - before + (kernel - 1) * dilation)
+    reach, step, before = Kernel.of(node, axis)
+    return lambda places: Interval(places.first * step - before, places.last * step - before + reach)
+
+
+def _transposed(node: onnx.NodeProto, axis: int) -> Callable[[Interval], Interval]:
+    """A place makes those from `step` times its own on, less the padding, to `reach` beyond."""
+    reach, step, before = Kernel.of(node, axis)
+    return lambda places: Interval(
+        math.ceil((places.first + before - reach) / step), math.floor((places.last + before) / step)
+    )
 
 
 def _resize(node: onnx.NodeProto, axis: int, constants: dict[str, onnx.TensorProto]) -> Callable[[Interval], Interval]:

@@ -150,6 +150,7 @@ def provenance_of(saved: Checkpoint) -> dict[str, Any]:
     return {
         "network": facts["architecture"],
         "step": facts.get("step"),
+        **({"teacher": facts["teacher"]} if facts.get("teacher") else {}),
         "config": without_paths(facts.get("config", {})),
         "versions": {name: _version(name) for name in LIBRARIES} | {"skt-edge": __version__},
     }

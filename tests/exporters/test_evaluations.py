@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from exporters.evaluations import check_of_model, read_evaluation
+from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.metrics import PhotoScore, score_photos
 
-SCORES = score_photos([PhotoScore("a", 10, 12.0, (2.0, 2.0, 2.0, 2.0)), PhotoScore("b", 0, 0.5, (0.5, 0.5, 0.5, 0.5))])
+PHOTOS = [
+    PhotoScore("a", 10, 12.0, (2.0,) * 4),
+    PhotoScore("b", 0, 0.5, (0.5,) * 4),
+    PhotoScore("c", 9, 5.0, (4.0,) * 4),
+]
+SCORES = score_photos(PHOTOS)
 
 
 def scored(folder: Path, *, indent: int | None = None) -> Path:
@@ -20,7 +26,7 @@ def scored(folder: Path, *, indent: int | None = None) -> Path:
         "package": "tiny 1a",
         "backend": "x",
         "scores": SCORES.to_json(),
-        "photos": ["a", "b"],
+        "photos": to_plain(PHOTOS),
     }
     path = folder / "scores.json"
     path.write_text(json.dumps(record, indent=indent), "utf-8")
@@ -28,10 +34,12 @@ def scored(folder: Path, *, indent: int | None = None) -> Path:
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None) -> None:
+def test_scores_are_kept_and_the_worst_photos(tmp_path: Path, indent: int | None) -> None:
     kept = read_evaluation(scored(tmp_path, indent=indent))
 
-    assert (kept["dataset"], kept["photos"], kept["mae"]) == ("points", 2, SCORES.mae)
+    assert (kept["dataset"], kept["photos"], kept["mae"]) == ("points", 3, SCORES.mae)
+    assert [photo["name"] for photo in kept["worst"]] == ["c", "a", "b"]
+    assert kept["worst"][0] == {"name": "c", "true": 9, "counted": 5.0}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +49,10 @@ def test_scores_are_kept_and_photos_are_not(tmp_path: Path, indent: int | None) 
         ("scores: 3", "is not JSON"),
         ("[1]", "holds list, expected an object of scores"),
         ('{"dataset": "a"}', "has no photos, mae, rmse"),
+        (
+            '{"dataset": "a", "scores": {"photos": 1, "mae": 1, "rmse": 1}, "photos": ["b"]}',
+            "has a photo without name, true, counted",
+        ),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, told: str) -> None:

@@ -11,8 +11,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from click.testing import CliRunner
 
+from distiller import checkpoint as store
 from exporters.build import Built, embedded_json
+from exporters.commands import main
 from exporters.onnx import (
     IR_VERSION,
     OPSET,
@@ -159,3 +162,17 @@ def test_a_missing_package_is_told_with_the_line_that_installs_it(student_checkp
     assert done.stderr.splitlines()[-1] == (
         f"error: exporting needs the package {package}, which is not installed (pip install 'skt-edge[export]')"
     )
+
+
+def test_a_network_that_normalises_by_instance_cannot_be_exported(tmp_path: Path) -> None:
+    """Of the padding to whole multiples, too, it would see the pixels."""
+    network = student("sanet", batch_norm=False)
+    tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
+    about = {"name": "sanet", "n": 16, "batch_norm": False}
+    store.save(tmp_path / "sanet", store.Checkpoint(tensors, {"architecture": about}))
+
+    result = CliRunner().invoke(main, ["--model", str(tmp_path / "sanet"), "-o", str(tmp_path / "out.skt")])
+
+    assert (result.exit_code, len(result.stderr.splitlines()[1:])) == (6, 1)
+    assert "layer frontend.0.branches.0.norm normalises by instance, so each cell depends on the whole" in result.stderr
+    assert not (tmp_path / "out.skt").exists()

@@ -7,7 +7,7 @@ import pytest
 import torch
 from onnx import helper
 
-from distiller.networks import STRIDE, CountingNetwork, convolutions
+from distiller.networks import STRIDE, CountingNetwork, convolutions, fused
 from exporters.onnx import master_of
 from exporters.receptive import receptive_halo
 from sdk.errors import ExportError
@@ -40,9 +40,10 @@ def reach_of_pixels(network: CountingNetwork, side: int) -> int:
     return reach
 
 
-@pytest.mark.parametrize(("architecture", "multiple"), [("bl", 16), ("csrnet", 8)])
+@pytest.mark.parametrize(("architecture", "multiple"), [("bl", 16), ("csrnet", 8), ("sanet", 8)])
 def test_the_halo_is_what_a_changed_pixel_reaches(architecture: str, multiple: int) -> None:
-    network = all_positive(student(architecture, batch_norm=False))
+    batch_norm = architecture == "sanet"  # which without it normalises by instance
+    network = all_positive(fused(student(architecture, batch_norm=batch_norm)))
 
     halo = receptive_halo(master_of(network), stride=STRIDE, multiple=multiple)
 
@@ -61,6 +62,7 @@ def graph_of(*nodes: onnx.NodeProto) -> onnx.ModelProto:
         (helper.make_node("Conv", ["image"], ["density"], kernel_shape=[7, 3], pads=[3, 1, 3, 1]), 3),
         (helper.make_node("Conv", ["image"], ["density"], kernel_shape=[3, 3], dilations=[2, 4], pads=[2, 4, 2, 4]), 4),
         (helper.make_node("MaxPool", ["image"], ["density"], kernel_shape=[2, 2]), 1),
+        (helper.make_node("ConvTranspose", ["image"], ["density"], kernel_shape=[5, 3], pads=[2, 1, 2, 1]), 2),
         (helper.make_node("Relu", ["image"], ["density"]), 0),
     ],
 )
@@ -73,6 +75,18 @@ def test_paths_that_join_reach_as_far_as_the_longest() -> None:
     join = helper.make_node("Add", ["image", "wide"], ["density"])
 
     assert receptive_halo(graph_of(wide, join), stride=1, multiple=1) == 2
+
+
+@pytest.mark.parametrize(("kernel", "padding"), [(2, 0), (3, 1), (4, 1), (5, 0)])
+def test_a_transposed_convolution_doubles_and_a_pool_halves_again(kernel: int, padding: int) -> None:
+    shape, pads = [kernel, kernel], [padding] * 4
+    node = helper.make_node("ConvTranspose", ["image"], ["large"], kernel_shape=shape, strides=[2, 2], pads=pads)
+    pool = helper.make_node("AveragePool", ["large"], ["density"], kernel_shape=[2, 2], strides=[2, 2])
+    line = torch.eye(32)[:, None]  # a lit place each
+    made = torch.nn.functional.conv_transpose1d(line, torch.ones(1, 1, kernel), stride=2, padding=padding)[:, 0, :64]
+    lit = torch.nn.functional.avg_pool1d(made, 2)[:, 16].nonzero().flatten()  # the places that make cell 16
+
+    assert receptive_halo(graph_of(node, pool), stride=1, multiple=1) == max(16 - lit.min(), lit.max() - 16)
 
 
 def test_an_operator_that_sees_everything_is_refused() -> None:
