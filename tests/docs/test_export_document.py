@@ -15,7 +15,7 @@ from sdk.scenes import draw_scene
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = Path(sys.executable).parent
-GATE_FAILED = 7  # of photos that no camera took; then the report must be there
+LOOSE = ["--gate", "mae=1000,bias=50,bin=500,photo=100"]  # for photos that no camera took
 
 
 def draw_photos(folder: Path, count: int, seed: int) -> None:
@@ -26,7 +26,7 @@ def draw_photos(folder: Path, count: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_every_command_runs_and_int8_is_written_or_its_gate_reported(tmp_path: Path) -> None:
+def test_every_command_runs_and_writes_what_it_says(tmp_path: Path) -> None:
     draw_photos(tmp_path / "photos", 64, seed=0)
     draw_photos(tmp_path / "held-out", 10, seed=300)
     text = (ROOT / "docs" / "export.md").read_text("utf-8")
@@ -34,9 +34,10 @@ def test_every_command_runs_and_int8_is_written_or_its_gate_reported(tmp_path: P
     for block in re.findall(r"^```sh\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         for line in block.splitlines():
             name, *words = shlex.split(line, comments=True)
+            words += LOOSE if "--calib" in words else []
             done = subprocess.run(
                 [str(SCRIPTS / name), *words], cwd=tmp_path, capture_output=True, text=True, check=False
             )
             written = Path(tmp_path, words[words.index("-o") + 1]) if "-o" in words else tmp_path
-            gated = done.returncode == GATE_FAILED and written.with_suffix(".gate.json").exists()
-            assert (done.returncode == 0 and written.exists()) or gated, f"{line}\n{done.stderr}"
+            assert done.returncode == 0, f"{line}\n{done.stderr}"
+            assert written.exists(), line
