@@ -131,6 +131,13 @@ def test_what_cannot_be_calibrated_on_is_refused_and_nothing_written(tiny: Path,
     assert not (tmp_path / "x.skt").exists()
 
 
+def test_the_shipped_package_is_not_written_over() -> None:
+    result = skt_export("trust", "default", "--photos", "points:none.csv")
+
+    assert result.exit_code == 2
+    assert "the shipped package is not written over (name another with -o)" in result.stderr
+
+
 def with_file(path: Path, target: Path, data: bytes) -> Path:
     """The package with other bytes as its calibration."""
     with Package.open(path) as package:
