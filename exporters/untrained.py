@@ -87,7 +87,7 @@ def write_untrained(name: str, output: Path, variants: Sequence[str]) -> None:
     """Write the package with these variants, and the master."""
     from exporters.build import Options, build
     from exporters.calibration import calibrate
-    from exporters.int8 import Tell
+    from exporters.tell import Tell
     from exporters.render import is_int8
     from sdk.commands.common import Progress
 
