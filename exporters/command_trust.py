@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exporters.command_options import package_argument
 from exporters.needs import export_extra
 from sdk.commands.common import Progress, engine_options, friendly, json_option, print_json
 from sdk.config import to_plain
@@ -22,7 +23,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("package", type=FILE)
+@package_argument
 @click.option("--photos", "sets", required=True, multiple=True, metavar="SET", help="Labelled photos that the model was"
               " not trained on: NAME:ROOT[:PART[:SPLIT]] or recipe:NAME:DATA:val. Repeat it for more.")  # fmt: skip
 @click.option("-o", "--output", type=FILE, metavar="NAME.skt", help="The package to write. [default: PACKAGE itself]")

@@ -19,7 +19,7 @@ parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("photos")
 parser.add_argument("package", type=Path)
 parser.add_argument("--model", help="a package or a checkpoint; the shipped one if absent")
-options, more = parser.parse_known_args()  # what it does not know, such as --bias-correction, is skt-export's
+options, more = parser.parse_known_args()  # what it does not know, such as --gate, is skt-export's
 
 model = [] if options.model is None else ["-m", options.model]
 command = ["--format", "onnx", "--precision", "fp32", "--precision", "int8", "--calib", options.photos,

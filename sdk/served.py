@@ -72,7 +72,7 @@ class Server:
             found = json.loads(self._once(Request(self.url))[1])  # noqa: S310 - open_served checked the scheme
         except HTTPError as error:
             message = f"server {self.host} has no model at {self.url}: {said(error)}"
-            raise BackendError(message, hint="skt-export layout makes its folder") from error
+            raise BackendError(message, hint="skt-export --layout makes its folder") from error
         except (URLError, OSError) as error:
             raise BackendError(f"server {self.host} cannot be reached: {reason(error)}", hint="is it up?") from error
         except ValueError as error:
@@ -117,7 +117,7 @@ class ServedBackend(Backend):
             names = [tensor.get("name") for tensor in found.get(kind, [])]
             if wanted not in names:
                 message = f"model {model} of server {server.host} has {kind} {names}, expected {wanted}"
-                raise BackendError(message, hint="lay the package out with skt-export layout")
+                raise BackendError(message, hint="lay the package out with skt-export --layout")
         self._server = server
         version = ",".join(found.get("versions") or [])
         kind = str(found.get("platform") or "server")

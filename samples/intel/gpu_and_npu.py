@@ -1,7 +1,6 @@
 """Not verified on an Intel GPU or NPU. Count a photo on each device of this machine that can, and compare.
 
-skt-export --format openvino --precision fp16 -o crowd.skt      once: an NPU takes photos of one size
-skt-export static crowd.skt --size 576x864 -o npu.skt
+skt-export --format openvino --precision fp16 --size 576x864 -o npu.skt      once: an NPU takes photos of one size
 python samples/intel/gpu_and_npu.py samples/photos/plaza.jpg [--model npu.skt]
 
 The driver of the GPU is intel-opencl-icd, of the NPU linux-npu-driver; the user is in the group render.
