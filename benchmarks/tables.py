@@ -60,9 +60,10 @@ def coverage_table(record: dict[str, Any]) -> str:
     """How often intervals hold on photos held out."""
     measured = record["measured"]
     mean, low, high = (measured["coverage"][key] for key in ("mean", "lowest", "highest"))
+    photos = f"{measured['photos']} photos split {measured['splits']} times"
     head = (
-        f"Of {record['package']}, on {measured['photos']} photos split {measured['splits']} times: {mean:.1%} of the intervals hold the "
-        f"true number ({low:.0%} to {high:.0%} in nine splits of ten).\n\n"
+        f"Of {record['package']}, on {photos}: {mean:.1%} of the intervals hold the true number "
+        f"({low:.0%} to {high:.0%} in nine splits of ten).\n\n"
         "| people counted | photos | intervals that hold | width, people (median) |\n|---|---|---|---|\n"
     )
     rows = (
@@ -82,12 +83,17 @@ def states_table(record: dict[str, Any]) -> str:
                     for one in record["worse_pictures"])  # fmt: skip
     moved = "".join(f"| {one['camera']} | {one['moved']} of {one['views']} | {one['covered']} of {one['views']} |\n"
                     for one in record["cameras"])  # fmt: skip
-    return (
-        f"Photos held out that are told to be unlike the others: {alarms:.1%}. Pictures of each kind in each state, told by single "
-        f"frames:\n\n{columns}{pictures}\nHeld-out photos with less light or out of focus, and what is then counted:\n\n{columns}"
-        f"{worse}\nDrawn views after something happened to their camera:\n\n| | moved | covered |\n|---|---|---|\n{moved}\n"
-        f"A state takes {record['milliseconds']:.1f} ms a frame of 1920 x 1080 pixels, beside the count.\n"
+    parts = (
+        f"Photos held out that are told to be unlike the others: {alarms:.1%}.\n",
+        "Pictures of each kind in each state, told by single frames:\n",
+        columns + pictures,
+        "Held-out photos with less light or out of focus, and what is then counted:\n",
+        columns + worse,
+        "Drawn views after something happened to their camera:\n",
+        f"| | moved | covered |\n|---|---|---|\n{moved}",
+        f"A state takes {record['milliseconds']:.1f} ms a frame of 1920 x 1080 pixels, beside the count.\n",
     )
+    return "\n".join(parts)
 
 
 def state_row(name: str, told: dict[str, Any]) -> str:
