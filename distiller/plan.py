@@ -17,6 +17,7 @@ from distiller.trainer import Trainer
 from sdk.config import to_plain
 from sdk.timing import Stopwatch
 
+FEW_CROPS = 2  # by which a step is timed on a CPU
 PAPER_SIZE = (576, 864)  # height and width at which published figures are stated
 
 
@@ -51,15 +52,20 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
 
 
 def step_seconds(trainer: Trainer) -> float:
-    """Seconds of a step of this trainer, which is of no use afterwards: the second of two on grey crops."""
-    side = trainer.config.augment.crop
+    """Seconds of a step of this trainer, which is of no use afterwards: the second of two on grey crops.
+
+    A CPU, which takes crops one after the other, is given a few of a batch's, so that a plan for a large teacher does
+    not take minutes.
+    """
+    config, side = trainer.config, trainer.config.augment.crop
     grey = Crop(np.full((side, side, 3), 128, np.uint8), np.full((1, 2), side / 2, np.float32))
-    crops = [grey] * trainer.config.batch
+    few = min(config.batch, max(config.accumulate, FEW_CROPS))
+    crops = [grey] * (few if trainer.device.type == "cpu" else config.batch)
     trainer.start(crops, None)
     trainer.train_step(crops)
     watch = Stopwatch()
     trainer.train_step(crops)
-    return watch.seconds()
+    return watch.seconds() * config.batch / len(crops)
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
