@@ -11,6 +11,7 @@ from distiller.checkpoint import Checkpoint
 from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
+from distiller.packaged import load_start
 from distiller.run import Places
 from distiller.teacher import load_teacher
 from distiller.trainer import Trainer
@@ -28,7 +29,7 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
     if saved is not None:
         trainer.resume(saved)
     first = trainer.step
-    encoder = None if saved is not None else places.encoder(config)
+    origin = "a checkpoint" if saved is not None else start_of(trainer, places)
     sets = {
         one.name: {"training": len(one.training), "held_out": len(one.validation)}
         for one in read_sets(config, places.data)
@@ -45,10 +46,19 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
         "seconds_a_step": seconds,
         "hours": seconds * max(0, config.steps - first) / 3600,
         "teacher": None if trainer.teacher is None else trainer.teacher.facts,
-        "encoder": None if encoder is None else encoder.name,
+        "starts_from": origin,
         "photos": sets,
         "config": to_plain(config),
     }
+
+
+def start_of(trainer: Trainer, places: Places) -> str:
+    """Whose weights a fresh run has at first; refuses a start of another network, and an encoder that is not there."""
+    if places.start is not None:
+        trainer.start_from(load_start(places.start), [])
+        return places.start.name
+    encoder = places.encoder(trainer.config)
+    return "random weights" if encoder is None else encoder.name
 
 
 def step_seconds(trainer: Trainer) -> float:
@@ -77,7 +87,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         f"one step    {plan['macs_a_step'] / 1e9:.2f} GMAC forward, on {plan['device']}",
         f"steps       {plan['first_step']} to {plan['config']['steps']}",
         f"time        {plan['seconds_a_step']:.2g} s a step, about {plan['hours']:.1f} hours without validation",
-        f"starts from {plan['encoder'] or ('a checkpoint' if plan['first_step'] else 'random weights')}",
+        f"starts from {plan['starts_from']}",
+        *([] if plan["teacher"] is None else [f"teacher     {plan['teacher']['parameters'] / 1e6:.3f} M parameters"]),
         "photos",
         *photos,
     ]
