@@ -187,7 +187,18 @@ def model_card() -> str:
 def pictures() -> dict[str, str]:
     """The card's pictures by name."""
     evaluations = [read(path.stem) for path in sorted(RESULTS.glob("accuracy-*.json"))]
-    return {SCATTER: scatter(evaluations), WORST: worst_maps(read("worst-photos"))}
+    worst = read("worst-photos")
+    check_shipped([read("blanks"), *evaluations, *worst])
+    return {SCATTER: scatter(evaluations), WORST: worst_maps(worst)}
+
+
+def check_shipped(results: list[dict[str, Any]]) -> None:
+    """Stop at results of another package than the one that ships."""
+    with Package.open(DEFAULT_PACKAGE) as package:
+        shipped = f"{package.manifest.name} {package.manifest.version}"
+    others = {result["package"] for result in results} - {shipped}
+    if others:
+        sys.exit(f"results of {', '.join(others)} beside the shipped {shipped}: run benchmarks/accuracy.py")
 
 
 def read(name: str) -> Any:

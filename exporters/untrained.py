@@ -87,8 +87,8 @@ def write_untrained(name: str, output: Path, variants: Sequence[str]) -> None:
     """Write the package with these variants, and the master."""
     from exporters.build import Options, build
     from exporters.calibration import calibrate
-    from exporters.tell import Tell
     from exporters.render import is_int8
+    from exporters.tell import Tell
     from sdk.commands.common import Progress
 
     source = source_of(name)
