@@ -45,12 +45,8 @@ The photo of each set that was counted worst, as people in squares: the photos t
 def main() -> None:
     """Write, or check."""
     texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
-<<<<<<< HEAD
-    texts |= {ROOT / "docs" / "export.md": export_page()}
-    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
-=======
     texts |= {ROOT / "docs" / "export.md": export_page(), ROOT / "docs" / "trust.md": trust_page()}
->>>>>>> trust
+    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
         for path in stale:
