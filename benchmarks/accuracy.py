@@ -68,7 +68,11 @@ def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> dict[str, 
     errors = f"MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}"
     click.echo(f"{title}: {scores.photos} photos, {errors}")
     worst = evaluation.worst[0].photo.name
-    return {"set": name, **squares(counter, next(sample for sample in samples if sample.name == worst))}
+    return {
+        "set": name,
+        "package": label(counter),
+        **squares(counter, next(sample for sample in samples if sample.name == worst)),
+    }
 
 
 def squares(counter: CrowdCounter, sample: Sample) -> dict[str, Any]:

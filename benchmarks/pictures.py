@@ -19,7 +19,7 @@ DEEP = (8, 48, 107)  # RGB of the fullest square
 def scatter(sets: Sequence[dict[str, Any]]) -> str:
     """A plot for each evaluation, two a row: a dot a photo, people counted over people there; on the line is right."""
     rows = ceil(len(sets) / 2)
-    width, height = 2 * (LEFT + PANEL) + GAP, rows * (TOP + PANEL + GAP)
+    width, height = 2 * (LEFT + PANEL) + GAP, TOP + rows * (PANEL + GAP) - GAP // 3
     parts = [_plot(LEFT + i % 2 * (PANEL + GAP), TOP + i // 2 * (PANEL + GAP), one) for i, one in enumerate(sets)]
     return _svg(width, height, parts)
 

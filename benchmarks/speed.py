@@ -4,7 +4,7 @@
 
 Runs `skt-bench` on the shipped package beside 1/4-BL, the teachers, PyTorch and OpenVINO's tool, and writes
 benchmarks/results/speed.json: each run as it is, and a row a promise with what must hold, what was found, and whether
-the machine was quiet. Runs that are not named by --only keep their earlier results. Figures by processor time stand beside
+the machine was quiet. Runs that --only leaves out keep their earlier results. Figures by processor time stand beside
 those by the clock: they hold on a busy machine, too, though not for the promise.
 """
 

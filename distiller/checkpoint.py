@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,12 +87,22 @@ def network_of(checkpoint: Checkpoint) -> CountingNetwork:
     """The network in evaluation mode, with averaged weights where there are any."""
     architecture = architecture_of(checkpoint)
     network = architecture.build()
-    try:
-        network.load_state_dict(checkpoint.group("ema") or checkpoint.group("model"))
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ArtifactError(f"checkpoint does not fit {architecture}: {reason[:200]}") from error
+    fill(network, checkpoint.group("ema") or checkpoint.group("model"), f"checkpoint does not fit {architecture}")
     return network.eval()
+
+
+def fill(network: CountingNetwork, tensors: Mapping[str, Tensor], refusal: str) -> None:
+    """Copy the tensors into the network; the refusal names one that is missing, of another shape, or unknown."""
+    own = network.state_dict()
+    for name, like in own.items():
+        if name not in tensors:
+            raise ArtifactError(f"{refusal}: it has no {name}")
+        if tensors[name].shape != like.shape:
+            shape, expected = tuple(tensors[name].shape), tuple(like.shape)
+            raise ArtifactError(f"{refusal}: {name} has shape {shape}, expected {expected}")
+    for name in tensors.keys() - own.keys():
+        raise ArtifactError(f"{refusal}: the network has no {name}")
+    network.load_state_dict(dict(tensors))
 
 
 def architecture_of(checkpoint: Checkpoint) -> Architecture:

@@ -1,15 +1,16 @@
-"""`skt-distill`: train, resume, evaluate."""
+"""`skt-distill`: train, resume, evaluate, import; the commands that tune a trained network are in command_tune."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
+from distiller.command_options import Command, DataPath, existing, tune_options, use_threads
+from distiller.command_tune import finetune, qat, refit
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
@@ -19,21 +20,10 @@ if TYPE_CHECKING:
     from distiller.config import TrainConfig
     from distiller.run import Places
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-DataPath = click.Path(path_type=Path)
-
 
 def run_options(command: Command) -> Command:
-    """Add what every command takes that trains."""
-    options = (
-        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config."),
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent."),
-        click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop."),
-        json_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    """Add what every command takes that trains by a recipe."""
+    return click.option("--dry-run", is_flag=True, help="Print the resolved plan and stop.")(tune_options(command))
 
 
 @click.group()
@@ -75,10 +65,11 @@ def train(
     trained further on it.
     """
     from distiller.folder import RunFolder
+    from distiller.own import RECIPE
     from distiller.run import Places, train
 
     config, folder = chosen_config(recipe, settings, data), RunFolder(out)
-    if start == Path("default") or (recipe is None and start is None):
+    if start == Path("default") or (recipe in (None, RECIPE) and start is None):
         start = DEFAULT_PACKAGE
     places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
@@ -137,7 +128,7 @@ def evaluate(checkpoint: Path, data: Path, threads: int | None, as_json: bool) -
     from distiller.evaluation import evaluate_checkpoint, score_lines
 
     use_threads(threads)
-    scores = evaluate_checkpoint(load(checkpoint), _existing(data))
+    scores = evaluate_checkpoint(load(checkpoint), existing(data))
     if as_json:
         print_json({"checkpoint": str(checkpoint), "validation": scores})
     else:
@@ -165,119 +156,17 @@ def import_(file: Path, architecture: str, n: int, batch_norm: bool, colour: str
         click.echo(f"{out}: {about['tensors']} tensors {about['matched']}, colours {about['colour']}")
 
 
-@main.command()
-@click.argument("package", type=DataPath)
-@click.option("--data", type=DataPath, required=True, help="A CSV (photo,x,y) or JSON of at least 5 labelled frames.")
-@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
-@click.option("--steps", type=click.IntRange(min=1), default=200, show_default=True, help="Steps of each training.")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
-@json_option
-@friendly
-def finetune(
-    package: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
-) -> None:
-    """Teach PACKAGE ("default" for the shipped one) one camera from a few labelled frames.
-
-    Says how well it counts frames that it did not learn from, before and after: each frame is left out once.
-    """
-    from distiller.finetune import finetune, finetune_config, report_lines
-    from distiller.folder import RunFolder
-    from distiller.packaged import load_start
-
-    package = DEFAULT_PACKAGE if package == Path("default") else package
-    use_threads(threads)
-    config = finetune_config(load_start(package), _existing(data), steps, settings)
-    report = finetune(package, config, data, RunFolder(out), sys.stderr)
-    if as_json:
-        print_json(report)
-    else:
-        click.echo("\n".join(report_lines(report)))
-
-
-@main.command()
-@click.argument("checkpoint", type=DataPath)
-@click.option("--data", type=DataPath, required=True, help="The checkpoint's labelled sets, or a CSV of points.")
-@click.option("--out", type=DataPath, required=True, help="The run's folder: report and checkpoint.")
-@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting of the config.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
-@json_option
-@friendly
-def qat(
-    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
-) -> None:
-    """Train CHECKPOINT a little further, rounded as INT8 engines round it, so that it loses less by that."""
-    from distiller.checkpoint import load
-    from distiller.folder import RunFolder
-    from distiller.qat import fine_tune_quantised, qat_config, report_lines
-    from distiller.run import Places
-
-    use_threads(threads)
-    points = data if _existing(data).is_file() else None
-    saved = load(checkpoint)
-    config = qat_config(saved, points, steps, settings)
-    places = Places(data.parent if points else data)
-    report = fine_tune_quantised(saved, config, places, RunFolder(out), sys.stderr)
-    if as_json:
-        print_json(report)
-    else:
-        click.echo("\n".join(report_lines(report)))
-
-
-@main.command()
-@click.argument("checkpoint", type=DataPath)
-@click.option("--data", type=DataPath, required=True, help="The folder of the checkpoint's labelled sets.")
-@click.option("--out", type=DataPath, required=True, help="The new checkpoint's folder.")
-@click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Override a setting, as a set's weight.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads; every core if absent.")
-@json_option
-@friendly
-def refit(
-    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
-) -> None:
-    """Fit CHECKPOINT's last convolution anew on whole training photos, and on pictures of nobody.
-
-    Takes minutes. Prints the scores of the held-out photos before and after.
-    """
-    from distiller.evaluation import score_lines
-    from distiller.refit import refit as run
-
-    use_threads(threads)
-    scores = run(checkpoint, _existing(data), out, settings=settings, steps=steps, stream=sys.stderr)
-    if as_json:
-        print_json({"checkpoint": str(out), **scores})
-        return
-    for moment, found in scores.items():
-        click.echo("\n".join([f"{moment}:", *score_lines(found)]))
-
-
 def chosen_config(recipe: str | None, settings: tuple[str, ...], data: Path) -> TrainConfig:
     """The recipe's config, on the sets in a folder or on the photos of a file of points."""
     from distiller.config import read_config
     from distiller.own import RECIPE, own_config
 
-    if _existing(data).is_file():
+    if existing(data).is_file():
         return own_config(recipe or RECIPE, settings, data)
     if recipe is None:
         hint = "give --recipe, or a CSV of points as --data"
         raise ConfigError(f"no recipe is given for the sets in {data}", hint=hint)
     return read_config(recipe, settings)
-
-
-def use_threads(threads: int | None) -> None:
-    """Give PyTorch the threads, keep OpenCV, which runs in loader threads, to one each, and keep freed memory."""
-    import cv2
-    import torch
-
-    from distiller.device import usable_cores
-    from distiller.memory import keep_memory
-
-    keep_memory()
-
-    torch.set_num_threads(threads or usable_cores())
-    cv2.setNumThreads(1)
 
 
 def known_places(written: dict[str, str], data: Path | None) -> Places:
@@ -287,7 +176,7 @@ def known_places(written: dict[str, str], data: Path | None) -> Places:
     if data is None and "data" not in written:
         raise ConfigError("the run's folder does not say where its data lies", hint="give --data DIR")
     weights, start, teacher = (Path(written[k]) if k in written else None for k in ("weights", "start", "teacher"))
-    return Places(_existing(data or Path(written["data"])), weights, start, teacher)
+    return Places(existing(data or Path(written["data"])), weights, start, teacher)
 
 
 def show_plan(config: TrainConfig, places: Places, saved: Checkpoint | None, *, as_json: bool) -> None:
@@ -318,11 +207,8 @@ def show_result(result: dict[str, Any], *, as_json: bool) -> None:
         click.echo(line)
 
 
-def _existing(data: Path) -> Path:
-    if not data.exists():
-        raise ConfigError(f"no data folder {data}", hint="give the folder that holds the labelled sets: --data DIR")
-    return data
-
+for command in (finetune, qat, refit):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,9 @@ def import_checkpoint(file: Path, architecture: Architecture, out: Path, *, colo
     tensors = read_tensors(file)
     network = architecture.build()
     named = set(tensors) == set(network.state_dict())
-    matched = tensors if named else in_order(tensors, network.state_dict(), f"{file} does not fit {architecture}")
-    try:
-        network.load_state_dict(matched)
-    except RuntimeError as error:
-        raise ArtifactError(f"{file} does not fit {architecture}: {' '.join(str(error).split())[:200]}") from error
+    refusal = f"{file} does not fit {architecture}"
+    matched = tensors if named else in_order(tensors, network.state_dict(), refusal)
+    store.fill(network, matched, refusal)
     colour = ("bgr" if named else "rgb") if colour == "auto" else colour
     if colour == "rgb":
         first = convolutions(network)[0].weight
@@ -51,7 +50,9 @@ def import_checkpoint(file: Path, architecture: Architecture, out: Path, *, colo
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """The tensors in a pickle, in its order; nothing but tensors and plain containers is ever unpickled."""
     try:
-        data = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of a pickle of another kind, which is refused below
+            warnings.simplefilter("ignore")
+            data = torch.load(file, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise ArtifactError(f"no file {file}") from error
     except DAMAGED as error:

@@ -18,6 +18,7 @@ from distiller.trainer import Trainer
 from sdk.config import to_plain
 from sdk.timing import Stopwatch
 
+FEW_CROPS = 2  # by which a step is timed on a CPU
 PAPER_SIZE = (576, 864)  # height and width at which published figures are stated
 
 
@@ -28,16 +29,7 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
     if saved is not None:
         trainer.resume(saved)
     first = trainer.step
-    if saved is not None:
-        begins = "its checkpoint"
-    elif places.start is not None:
-        held = load_start(places.start)
-        if not architecture_of(held).batch_norm:  # statistics are measured on photos, too long for a plan
-            trainer.start_from(held, [])
-        begins = f"{places.start.name}, step {held.facts.get('step', 0)}"
-    else:
-        encoder = places.encoder(config)
-        begins = "random weights" if encoder is None else encoder.name
+    origin = "a checkpoint" if saved is not None else start_of(trainer, places)
     sets = {
         one.name: {"training": len(one.training), "held_out": len(one.validation)}
         for one in read_sets(config, places.data)
@@ -54,22 +46,38 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
         "seconds_a_step": seconds,
         "hours": seconds * max(0, config.steps - first) / 3600,
         "teacher": None if trainer.teacher is None else trainer.teacher.facts,
-        "starts_from": begins,
+        "starts_from": origin,
         "photos": sets,
         "config": to_plain(config),
     }
 
 
+def start_of(trainer: Trainer, places: Places) -> str:
+    """Whose weights a fresh run has at first; refuses a start of another network, and an encoder that is not there."""
+    if places.start is not None:
+        held = load_start(places.start)
+        if not architecture_of(held).batch_norm:  # statistics are measured on photos, too long for a plan
+            trainer.start_from(held, [])
+        return f"{places.start.name}, step {held.facts.get('step', 0)}"
+    encoder = places.encoder(trainer.config)
+    return "random weights" if encoder is None else encoder.name
+
+
 def step_seconds(trainer: Trainer) -> float:
-    """Seconds of a step of this trainer, which is of no use afterwards: the second of two on grey crops."""
-    side = trainer.config.augment.crop
+    """Seconds of a step of this trainer, which is of no use afterwards: the second of two on grey crops.
+
+    A CPU, which takes crops one after the other, is given a few of a batch's, so that a plan for a large teacher does
+    not take minutes.
+    """
+    config, side = trainer.config, trainer.config.augment.crop
     grey = Crop(np.full((side, side, 3), 128, np.uint8), np.full((1, 2), side / 2, np.float32))
-    crops = [grey] * trainer.config.batch
+    few = min(config.batch, max(config.accumulate, FEW_CROPS))
+    crops = [grey] * (few if trainer.device.type == "cpu" else config.batch)
     trainer.start(crops, None)
     trainer.train_step(crops)
     watch = Stopwatch()
     trainer.train_step(crops)
-    return watch.seconds()
+    return watch.seconds() * config.batch / len(crops)
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
@@ -82,6 +90,7 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         f"steps       {plan['first_step']} to {plan['config']['steps']}",
         f"time        {plan['seconds_a_step']:.2g} s a step, about {plan['hours']:.1f} hours without validation",
         f"starts from {plan['starts_from']}",
+        *([] if plan["teacher"] is None else [f"teacher     {plan['teacher']['parameters'] / 1e6:.3f} M parameters"]),
         "photos",
         *photos,
     ]

@@ -19,7 +19,7 @@ from sdk.scenes import draw_empty, draw_scene
 
 Batch = NDArray[np.uint8]  # (n, h, w, 3) BGR
 Reference = Callable[[Batch], Output]
-ENGINES = {format_: engine for engine, format_ in READS.items()}  # format: the engine that reads it
+ENGINES = {format_: engine for engine, format_ in reversed(READS.items())}  # format: the first engine that reads it
 
 
 @dataclass(frozen=True)

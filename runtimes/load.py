@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BACKENDS = {
     "onnxruntime": "runtimes.ort:OrtBackend",
     "openvino": "runtimes.openvino:OpenVinoBackend",
+    "torch": "runtimes.torch_gpu:TorchBackend",
 }
 
 Files = Mapping[str, bytes]  # by name in the variant's folder: model.onnx, or model.xml and model.bin

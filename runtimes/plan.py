@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 BF16 = "bf16"
+TORCH_PRECISIONS = ("fp32", "fp16", BF16)
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def plan(variants: Sequence[Variant], environment: Environment, request: Request
         engine = environment.engine(name)
         for device in engine.devices or ("",):
             if (refusal := _refusal(variant, engine, device, environment, request)) is None:
-                candidates.append(Candidate(variant, name, device, _computed(variant, device, request)))
+                candidates.append(Candidate(variant, name, device, _computed(variant, name, device, request)))
             else:
                 discarded.append(Discard(variant, name, device, *refusal))
     candidates.sort(key=lambda candidate: _rank(candidate, environment.arch))
@@ -125,8 +126,11 @@ def arithmetic(stored: str, device: str) -> str:
     return "fp32" if device == "cpu" and stored == "fp16" else stored
 
 
-def _computed(variant: Variant, device: str, request: Request) -> str:
-    return BF16 if request.precision == BF16 else arithmetic(variant.precision, device)
+def _computed(variant: Variant, engine: str, device: str, request: Request) -> str:
+    """bf16 where it was asked for, and what torch, which computes as it is told, was asked for."""
+    if request.precision == BF16 or (engine == "torch" and request.precision in TORCH_PRECISIONS):
+        return request.precision
+    return arithmetic(variant.precision, device)
 
 
 Refusal = tuple[str, str]  # reason, fix
@@ -143,6 +147,7 @@ def _refusal(
         _not_asked_for(variant, engine.name, device, request),
         _of_another_size(variant, device, request),
         _no_bf16(variant, engine.name, device, environment, request),
+        _not_for_torch(variant, engine.name, device, request),
         _not_proven(variant, device, environment, request),
     )
     return next((refusal for refusal in checks if refusal), None)
@@ -185,14 +190,15 @@ def _not_asked_for(variant: Variant, engine: str, device: str, request: Request)
         return f"backend {request.backend} was asked for", f"ask for backend {engine} or auto"
     if request.device != AUTO and not _matches(device, request.device):
         return f"device {request.device} was asked for", f"ask for device {device} or auto"
-    if request.precision not in (AUTO, BF16, variant.precision):
+    computed = TORCH_PRECISIONS if engine == "torch" else (BF16,)
+    if request.precision not in (AUTO, *computed, variant.precision):
         return f"precision {request.precision} was asked for", f"ask for precision {variant.precision} or auto"
     return None
 
 
 def _no_bf16(variant: Variant, engine: str, device: str, environment: Environment, request: Request) -> Refusal | None:
     """OpenVINO computes floats in bf16 on a CPU that has it."""
-    if request.precision != BF16:
+    if request.precision != BF16 or engine == "torch":
         return None
     if variant.precision == "int8":
         return "bf16 was asked for, and this variant is int8", "ask for precision int8 or auto"
@@ -200,6 +206,17 @@ def _no_bf16(variant: Variant, engine: str, device: str, environment: Environmen
         return f"{engine} on {device} does not compute in bf16 in this release", "use openvino on a CPU with bf16"
     if BF16 not in environment.cpu_flags:
         return "this CPU has no bf16", "ask for precision fp32 or auto"
+    return None
+
+
+def _not_for_torch(variant: Variant, engine: str, device: str, request: Request) -> Refusal | None:
+    """It is for GPUs; on a CPU it only shows that it answers as the others do."""
+    if engine != "torch":
+        return None
+    if variant.precision != "fp32":
+        return "torch runs fp32 variants alone, and computes as it is asked to", "ask for an fp32 variant"
+    if device == "cpu" and (request.backend, request.device) != ("torch", "cpu"):
+        return "torch is slower on a CPU than other engines", "ask for backend torch and device cpu to try it"
     return None
 
 

@@ -42,7 +42,7 @@ def probe(*, quick: bool = False) -> Environment:
             _installed_onnxruntime() if quick else _onnxruntime(),
             _openvino(),
             _of_nvidia("tensorrt", driver),
-            _of_nvidia("torch", driver),
+            _torch(driver),
         ),
         gpus=driver.gpus,
         cuda_driver=driver.version,
@@ -122,6 +122,15 @@ def _of_nvidia(name: str, driver: Cuda) -> Engine:
         reason = f"this release has no backend for {name}; it has {', '.join(BACKENDS)}"
         return Engine(name, version, devices=devices, reason=reason, fix="use device cpu or auto")
     return Engine(name, version, usable=bool(devices), devices=devices, reason="" if devices else "no NVIDIA GPU")
+
+
+def _torch(driver: Cuda) -> Engine:
+    """Judged without importing it, which takes over a second; a build for CPUs alone says so in its version."""
+    if not _found("torch"):
+        return _absent("torch")
+    version = _version("torch")
+    gpus = () if "+cpu" in version else tuple(f"cuda:{at}" for at in range(len(driver.gpus)))
+    return Engine("torch", version, usable=True, devices=("cpu", *gpus))
 
 
 def _absent(name: str) -> Engine:

@@ -14,7 +14,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from distiller.checkpoint import Checkpoint, load, network_of, save
+from distiller.checkpoint import Checkpoint, fill, load, network_of, save
 from distiller.networks import build
 from sdk.errors import ArtifactError
 
@@ -153,9 +153,18 @@ def test_damaged_facts_are_refused(tmp_path: Path, text: str, message: str) -> N
         (None, "states the architecture None, expected name, n and batch_norm"),
         ({"name": "vgg"}, "a network that this version cannot build: unknown architecture 'vgg'"),
         ({"name": "bl", "n": "4"}, "cannot build: setting architecture.n is '4', expected int"),
-        ({"name": "bl", "n": 32, "batch_norm": True}, "checkpoint does not fit bl 1/32 with batch normalisation: "),
+        ({"name": "bl", "n": 32, "batch_norm": True}, "does not fit bl 1/32 with batch normalisation: .* has shape"),
     ],
 )
 def test_a_network_that_the_tensors_do_not_fit_is_refused(architecture: object, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):
         network_of(Checkpoint(tiny_checkpoint().tensors, {"architecture": architecture}))
+
+
+def test_a_tensor_that_is_missing_or_unknown_is_named() -> None:
+    network, tensors = build("bl", 64), build("bl", 64).state_dict()
+
+    with pytest.raises(ArtifactError, match=r"x: it has no head\.2\.bias"):
+        fill(network, {name: value for name, value in tensors.items() if name != "head.2.bias"}, "x")
+    with pytest.raises(ArtifactError, match=r"x: the network has no head\.9\.bias"):
+        fill(network, tensors | {"head.9.bias": tensors["head.2.bias"]}, "x")

@@ -19,6 +19,7 @@ from distiller import checkpoint as store
 from distiller.commands import main
 from distiller.config import TrainConfig
 from sdk.config import to_plain
+from tests.students import save_student
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,7 +132,21 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(recipe: Path, drawn_set: Pa
     assert "M parameters" in text
     assert plan["hours"] == pytest.approx(2 * plan["seconds_a_step"] / 3600)
     assert "hours without validation" in text
+    assert "starts from random weights" in text
     assert not (tmp_path / "none").exists()
+
+
+def test_a_plan_names_the_start_and_the_teacher(recipe: Path, drawn_set: Path, tmp_path: Path) -> None:
+    start, teacher = save_student(tmp_path / "start", n=64), save_student(tmp_path / "teacher", "csrnet", n=32)
+    arguments = ("train", "--recipe", recipe, "--data", drawn_set, "--out", tmp_path / "none", "--dry-run")
+    settings = ("--set", "teacher.soft=1", "--teacher", teacher, "--start", start)
+
+    text = distill(*arguments, *settings).stdout
+    other = distill(*arguments, *settings, "--set", "n=32")
+
+    assert "starts from start\nteacher     0.021 M parameters" in text
+    assert other.exit_code == 2
+    assert "the checkpoint to start from holds bl 1/64" in other.stderr
 
 
 def test_what_is_missing_is_said_in_one_line(recipe: Path, drawn_set: Path, tmp_path: Path) -> None:

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from distiller.networks import ARCHITECTURES
 from exporters.build import Built, Options, build
+from exporters.card import DATA, NETWORKS, model_card
 from exporters.source import Source, open_source, without_paths
 from exporters.verify import verify
 from runtimes import Output
 from sdk.counter import CrowdCounter
+from sdk.datasets import READERS
 from sdk.errors import ArtifactError, ConfigError, ExportError, VariantUnknown
 from sdk.manifest import FileEntry
 from sdk.package import Package, write_package
@@ -87,6 +90,29 @@ def test_scores_reach_the_card_and_the_provenance(again: Source, built: Built) -
     assert "| points test | 3 | 4.2 | 6.0 | -1.5 |" in made.files["MODEL_CARD.md"].decode()
     assert "| 501 or more | 2 | 9.0 | -3.0 |" in made.files["MODEL_CARD.md"].decode()
     assert made.manifest.provenance["evaluations"] == [scores]
+
+
+def test_the_card_names_the_worst_photos_the_teacher_and_what_was_drawn(built: Built) -> None:
+    sets = {"drawn": {"dataset": "points", "split": "train"}, "j": {"dataset": "jhu-crowd++", "split": "train"}}
+    worst = [{"name": "IMG_92", "true": 2650, "counted": 2267.8}]
+    facts = {
+        "config": {"sets": sets, "encoder": "resnet50_imagenet_to_layer3.safetensors"},
+        "evaluations": [{"dataset": "a", "photos": 3, "worst": worst}],
+        "teacher": {"parameters": 11_180_000, "sha256": "ab" * 32},
+    }
+
+    card = model_card(replace(built.manifest, provenance=facts))
+
+    for told in ("| a | IMG_92 | 2650 | 2267.8 |", "| teacher | 11,180,000 parameters, sha256 abababababab |",
+                 "* Scenes with and without people, drawn by this project", "* JHU-CROWD++ train: Sindagi et al.",
+                 "ImageNet ResNet-50 (MIT licence)"):  # fmt: skip
+        assert told in card
+    assert "Counted worst" not in model_card(built.manifest)
+
+
+def test_the_card_knows_every_network_and_data_set() -> None:
+    assert set(NETWORKS) == set(ARCHITECTURES)
+    assert set(DATA) == set(READERS) - {"points"}
 
 
 def test_a_package_renders_again_without_its_checkpoint_to_the_same_model(again: Source, built: Built) -> None:

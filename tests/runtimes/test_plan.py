@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from runtimes import Candidate, Discard, Plan, Request, Variant, plan
+from runtimes import Candidate, Discard, Engine, Plan, Request, Variant, plan
 from runtimes.errors import ConfigError
 from runtimes.plan import arithmetic
 from runtimes.tables import RANKS, READS
@@ -179,6 +179,30 @@ def test_versions_are_compared_by_number_and_not_by_letter() -> None:
 
 def test_a_cpu_computes_in_fp32_what_is_stored_in_fp16() -> None:
     assert [arithmetic("fp16", device) for device in ("cpu", "intel:gpu", "cuda:0")] == ["fp32", "fp16", "fp16"]
+
+
+def test_torch_serves_a_gpu_that_has_no_other_engine() -> None:
+    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"))
+
+    assert chosen.candidates[0] == Candidate(ONNX, "torch", "cuda:0", "fp32")
+    assert discard(chosen, ONNX_INT8, "torch", "cuda:0").reason.startswith("torch runs fp32 variants alone")
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_torch_computes_in_what_it_is_asked_for(precision: str) -> None:
+    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"), Request("cuda", "torch", precision))
+
+    assert chosen.candidates == (Candidate(ONNX, "torch", "cuda:0", precision),)
+
+
+def test_torch_on_a_cpu_is_taken_only_when_both_are_named() -> None:
+    vnni = machine("x86-cpu-vnni")
+    others = tuple(one for one in vnni.engines if one.name != "torch")
+    able = replace(vnni, engines=(*others, Engine("torch", "2.13.0", usable=True, devices=("cpu",))))
+
+    assert "torch" not in [one.engine for one in plan(PACKAGE, able, Request("cpu")).candidates]
+    assert discard(plan(PACKAGE, able), ONNX, "torch").reason == "torch is slower on a CPU than other engines"
+    assert plan(PACKAGE, able, Request("cpu", "torch")).candidates == (Candidate(ONNX, "torch", "cpu", "fp32"),)
 
 
 def test_bf16_is_computed_by_openvino_on_a_cpu_that_has_it() -> None:

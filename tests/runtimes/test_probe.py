@@ -118,7 +118,7 @@ def test_tensorrt_and_torch_are_never_imported(tmp_path: Path) -> None:
     found = probe_with(tmp_path)
 
     assert not found.engine("tensorrt").usable
-    assert not found.engine("torch").usable
+    assert found.engine("torch").devices[0] == "cpu"
 
 
 @pytest.mark.skipif(bool(cuda().version), reason="not run: this machine has an NVIDIA driver")

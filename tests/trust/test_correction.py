@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from sdk import CrowdCounter
-from sdk.errors import CalibrationError, ConfigError
+from sdk.errors import CalibrationError, ConfigError, InputError
+from sdk.frame import rescale
 from sdk.scenes import Scene, draw_scene, save_scenes
 from sdk.sinks import reading_of
 from sdk.streams.camera import CameraConfig
@@ -125,6 +126,13 @@ def test_frames_are_counted_at_the_scale_of_the_correction(tiny: Path) -> None:
     assert (result.scale, result.photo.shape) == (2.0, photo.shape)
     assert result.count == pytest.approx(expected.count, rel=EXACT)
     assert result.overlay().shape == photo.shape
+
+
+def test_a_frame_that_would_be_too_large_is_refused_before_it_is_made() -> None:
+    huge = np.broadcast_to(np.zeros((1, 1, 3), np.uint8), (10_000, 10_000, 3))
+
+    with pytest.raises(InputError, match="the frame scaled by 2 is 20000 x 20000"):
+        rescale(huge, 2.0)
 
 
 def test_a_correction_of_another_model_or_frame_size_says_so(tiny: Path) -> None:
