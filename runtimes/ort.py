@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from runtimes.plan import Candidate
 
+ROUNDS_FLOAT_WEIGHTS = "WeightBiasQuantization"  # puts layers in 8 bits that the model keeps in float for its counts
 PROVIDERS = {"cpu": "CPUExecutionProvider"}  # device: what ONNX Runtime calls it
 
 
@@ -68,7 +69,9 @@ def _pool(options: LoadOptions) -> int:
 
 def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate) -> Any:
     try:
-        return ort.InferenceSession(model, settings, providers=[_provider(candidate)])
+        return ort.InferenceSession(
+            model, settings, providers=[_provider(candidate)], disabled_optimizers=[ROUNDS_FLOAT_WEIGHTS]
+        )
     except Exception as error:
         message = f"onnxruntime cannot load variant {candidate.variant.id}: {first_line(error)}"
         hint = "check the package with skt-doctor, or update onnxruntime"

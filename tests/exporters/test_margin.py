@@ -16,10 +16,12 @@ from exporters.counting import master_counter, variant_counter
 from exporters.gate import Limits
 from exporters.margin import SCALES, Margin, fitting_scale, miscount
 from exporters.onnx import read_master
+from exporters.parity import opened
 from exporters.quantize import TARGETS, int8_model
+from exporters.render import render
 from exporters.source import Source
 from exporters.tell import Tell
-from runtimes import Output
+from runtimes import Output, Variant
 from sdk.commands.common import Progress
 from sdk.errors import CalibrationError
 from tests.exporters.calibrated import drawn_shots, quiet_tell
@@ -140,6 +142,22 @@ def test_a_layer_in_float_has_no_quantised_weight_and_no_correction(
 
     assert constants["second.weight"].data_type == TensorProto.FLOAT
     assert not numpy_helper.to_array(constants["second.bias"]).any()
+
+
+@pytest.mark.parametrize("format_", ["onnx", "openvino"])
+def test_an_engine_leaves_a_layer_between_two_quantised_ones_in_float(
+    shipped_master: onnx.ModelProto, shipped_table: CalibrationTable, format_: str
+) -> None:
+    pools = {node.output[0] for node in shipped_master.graph.node if node.op_type == "MaxPool"}
+    name = next(node.name for node in shipped_master.graph.node if node.op_type == "Conv" and node.input[0] in pools)
+    tables = (shipped_table, replace(shipped_table, floats={"cpu": (name,)}))
+    variant = Variant(f"{format_}-int8", format_, "int8", stride=8, multiple=16)
+    running = []
+    for table in tables:
+        with opened(variant, render(shipped_master, variant.id, b"{}", table)) as backend:
+            running.append(backend.info().int8)
+
+    assert [one - other for one, other in zip(*running, strict=True)] == [1, 1]
 
 
 def test_the_scale_makes_the_sums_equal_and_stays_near_1(source: Source) -> None:
