@@ -108,7 +108,7 @@ def states_table(record: dict[str, Any]) -> str:
         columns + worse,
         "Drawn views after something happened to their camera:\n",
         f"| | moved | covered |\n|---|---|---|\n{moved}",
-        f"A state takes {record['milliseconds']:.1f} ms a frame of 1920 x 1080 pixels, beside the count.\n",
+        f"A state takes {record['milliseconds']:.1f} ms of a processor for a frame of 1920 x 1080 pixels.\n",
     )
     return "\n".join(parts)
 

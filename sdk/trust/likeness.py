@@ -25,6 +25,7 @@ WITHIN = 0.985  # of the photos are nearer to the others than the limit
 SHIFT = 4  # pixels of the tiny copy over which a picture is compared with itself
 
 Table = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -96,30 +97,47 @@ def features_of(look: Look) -> tuple[float, ...]:
 
 
 class _View:
-    """What several features are made of."""
+    """What several features are made of; in bytes, which takes a quarter of the time."""
 
     def __init__(self, look: Look) -> None:
         self.look = look
         self.across, self.down = gradients(look.grey)
-        self.edges = self.across + self.down
-        self.coarse = np.add(*gradients(look.tiny))
-        self.saturation = cv2.cvtColor(look.small, cv2.COLOR_BGR2HSV)[..., 1].astype(np.float32) / 64
+        self.edges = np.asarray(cv2.add(self.across, self.down), np.uint8)
+        self.mean_edge = _mean(self.edges)
+        saturation = np.asarray(cv2.cvtColor(look.small, cv2.COLOR_BGR2HSV)[..., 1], np.uint8, order="C")
+        self.grey, self.saturation = _mean_and_spread(look.grey), _mean_and_spread(saturation)
 
-    def ends(self, picture: Grey) -> tuple[Grey, Grey]:
-        """Its upper and its lower third."""
-        third = max(1, len(picture) // 3)
-        return picture[:third], picture[-third:]
+    def share(self, chosen: NDArray[np.bool_]) -> float:
+        """Of a picture."""
+        return float(np.count_nonzero(chosen)) / chosen.size
 
 
-def gradients(picture: Grey) -> tuple[Grey, Grey]:
+def gradients(picture: Bytes) -> tuple[Bytes, Bytes]:
     """Absolute differences to the right and to the lower neighbour, each (h - 1, w - 1); of one row or column: 0."""
     if min(picture.shape) < 2:
-        return np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32)
-    return np.abs(picture[:-1, 1:] - picture[:-1, :-1]), np.abs(picture[1:, :-1] - picture[:-1, :-1])
+        return np.zeros((1, 1), np.uint8), np.zeros((1, 1), np.uint8)
+    here = picture[:-1, :-1]
+    across, down = cv2.absdiff(picture[:-1, 1:], here), cv2.absdiff(picture[1:, :-1], here)
+    return np.asarray(across, np.uint8), np.asarray(down, np.uint8)
 
 
-def _log(values: Grey) -> float:
-    return math.log1p(float(values.mean()))
+def _mean(values: Bytes) -> float:
+    return float(cv2.mean(values)[0])
+
+
+def _mean_and_spread(values: Bytes) -> tuple[float, float]:
+    mean, spread = cv2.meanStdDev(values)
+    return float(mean[0, 0]), float(spread[0, 0])
+
+
+def _ends(picture: Bytes) -> tuple[float, float]:
+    """The means of its upper and its lower third."""
+    third = max(1, len(picture) // 3)
+    return _mean(picture[:third]), _mean(picture[-third:])
+
+
+def _coarse(tiny: Grey) -> float:
+    return sum(map(_mean, gradients(tiny.astype(np.uint8))))
 
 
 def _like_itself(tiny: Grey, axis: int) -> float:
@@ -133,28 +151,22 @@ def _like_itself(tiny: Grey, axis: int) -> float:
 
 
 FEATURES: dict[str, Callable[[_View], float]] = {
-    "brightness": lambda view: view.look.grey.mean() / 255,
-    "contrast": lambda view: view.look.grey.std() / 64,
-    "fine edges": lambda view: _log(view.edges),
-    "coarse edges": lambda view: _log(view.coarse),
-    "edges across to down": lambda view: math.log((view.across.mean() + 0.5) / (view.down.mean() + 0.5)),
-    "share of strong edges": lambda view: (view.edges > 3 * view.edges.mean()).mean(),
-    "share of flat places": lambda view: (view.edges < 3).mean(),
-    "saturation": lambda view: view.saturation.mean(),
-    "spread of saturation": lambda view: view.saturation.std(),
-    "brighter above": lambda view: _above(view, view.look.grey) / 64,
-    "more edges above": lambda view: _log(view.ends(view.edges)[0]) - _log(view.ends(view.edges)[1]),
-    "share of blocks with detail": lambda view: (view.look.detail > 6).mean(),
-    "share of white": lambda view: (view.look.grey > 235).mean(),
-    "spread of detail": lambda view: view.look.detail.std() / 16,
+    "brightness": lambda view: view.grey[0] / 255,
+    "contrast": lambda view: view.grey[1] / 64,
+    "fine edges": lambda view: math.log1p(view.mean_edge),
+    "coarse edges": lambda view: math.log1p(_coarse(view.look.tiny)),
+    "edges across to down": lambda view: math.log((_mean(view.across) + 0.5) / (_mean(view.down) + 0.5)),
+    "share of strong edges": lambda view: view.share(view.edges > 3 * view.mean_edge),
+    "share of flat places": lambda view: view.share(view.edges < 3),
+    "saturation": lambda view: view.saturation[0] / 64,
+    "spread of saturation": lambda view: view.saturation[1] / 64,
+    "brighter above": lambda view: float(np.subtract(*_ends(view.look.grey))) / 64,
+    "more edges above": lambda view: float(np.subtract(*np.log1p(_ends(view.edges)))),
+    "share of blocks with detail": lambda view: view.share(view.look.detail > 6),
+    "share of white": lambda view: view.share(view.look.grey > 235),
+    "spread of detail": lambda view: float(view.look.detail.std()) / 16,
     "width of edges": lambda view: math.log(view.look.edge),
     "steps between neighbours": lambda view: math.log1p(max(0.0, view.look.step)),
     "like itself downwards": lambda view: _like_itself(view.look.tiny, 0),
     "like itself across": lambda view: _like_itself(view.look.tiny, 1),
 }
-
-
-def _above(view: _View, picture: Grey) -> float:
-    """How much brighter the upper third is than the lower one."""
-    upper, lower = view.ends(picture)
-    return float(upper.mean() - lower.mean())

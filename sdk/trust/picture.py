@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sdk.frame import Image
 
-SMALL = 384  # pixels, the longer side of the copy that is looked at
+SMALL = 320  # pixels, the longer side of the copy that is looked at
 TINY = 96  # pixels, of the copy by which frames are compared: a camera's noise is averaged away in it
 BLOCKS = 12  # along the longer side of the tiny copy
 ROWS = 24  # rows of the frame in which edges are measured, at its own size
@@ -25,7 +25,7 @@ class Look:
     """A frame at a glance. Brightness is of 0 (black) to 255 (white)."""
 
     small: NDArray[np.uint8]  # (h, w, 3) BGR, longer side SMALL pixels at most
-    grey: Grey  # (h, w), of the small copy
+    grey: NDArray[np.uint8]  # (h, w), of the small copy
     tiny: Grey  # (h, w) of grey, longer side TINY pixels
     bright: float  # brightness that a tenth of the frame reaches
     edge: float  # pixels of the frame over which its sharpest edges go from dark to bright; 1 (sharp) to FAR
@@ -41,7 +41,7 @@ def look_at(image: Image) -> Look:
     edge, step = edge_pixels(image)
     return Look(
         small=small,
-        grey=grey.astype(np.float32),
+        grey=grey,
         tiny=tiny,
         bright=_quantile(grey, 0.9),
         edge=edge,
