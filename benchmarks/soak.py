@@ -1,6 +1,6 @@
 """Count several cameras for as long as you like, with faults: does memory grow, do handles leak, is anything lost.
 
-    python -m benchmarks.soak [--minutes 60] [--cameras 4] [--every 2] [--model PACKAGE]
+    python -m benchmarks.soak [--minutes 60] [--cameras 4] [--every 2] [--fault-seconds 12] [--model PACKAGE]
 
 Drawn scenes are served over RTSP by GStreamer's server, one process a camera; `skt-count -c` counts them, with a file
 and a webhook as sinks. In turns a camera is killed and started again, stopped in its tracks, or says garbage, and the
@@ -39,9 +39,8 @@ from tests.streams.cameras import RtspCamera, TalkingServer
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = (384, 256)  # width and height of the pictures
-SAMPLE_SECONDS = 2.0
-FAULT_SECONDS = 12.0  # how long a fault lasts, and the quiet after it
-QUIET_SECONDS = 60.0  # at the end, without faults
+SAMPLE_SECONDS = 1.0
+QUIET = 5  # times as long as a fault, at the end
 WARM_UP = 0.2  # share of the time whose memory is not looked at: engines and allocators settle in it
 GROWTH = 2.0  # percent of memory that are too much
 
@@ -122,21 +121,21 @@ def all_faults(cameras: list[RtspCamera], web: WebServer) -> Iterator[Fault]:
             yield from pair
 
 
-def watch(process: subprocess.Popen[str], seconds: float, troubles: Iterator[Fault], soak: Soak) -> None:
-    """Look at the process until the time is over, faults and quiet by turns."""
+def watch(process: subprocess.Popen[str], seconds: float, troubles: Iterator[Fault], pace: float, soak: Soak) -> None:
+    """Look at the process until the time is over, faults and quiet by turns of `pace` seconds."""
     start = time.monotonic()
-    over, turn = None, FAULT_SECONDS
+    over, turn = None, pace
     while (now := time.monotonic() - start) < seconds:
         if process.poll() is not None:
             raise click.ClickException(f"skt-count ended with {process.returncode}")
         if now >= turn and over is not None:
             over()
-            over, turn = None, now + FAULT_SECONDS
-        elif turn <= now < seconds - QUIET_SECONDS:
+            over, turn = None, now + pace
+        elif turn <= now < seconds - QUIET * pace:
             name, begin, over = next(troubles)
             begin()
             soak.faults[name] += 1
-            turn = now + FAULT_SECONDS
+            turn = now + pace
         sample(process.pid, start, soak)
         time.sleep(SAMPLE_SECONDS)
 
@@ -216,9 +215,10 @@ def serve(stack: ExitStack, folder: Path, count: int) -> list[RtspCamera]:
 @click.option("--minutes", type=click.FloatRange(min=2), default=60, show_default=True)
 @click.option("--cameras", "count", type=click.IntRange(min=1), default=4, show_default=True)
 @click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between counts of a camera.")
+@click.option("--fault-seconds", "pace", type=click.FloatRange(min=2), default=12.0, show_default=True)
 @click.option("--model", type=click.Path(path_type=Path), help="A package; the shipped one if absent.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS / "soak.json", show_default=True)
-def main(minutes: float, count: int, every: float, model: Path | None, output: Path) -> None:
+def main(minutes: float, count: int, every: float, pace: float, model: Path | None, output: Path) -> None:
     """Soak `skt-count` and write what was found."""
     soak = Soak()
     with ExitStack() as stack:
@@ -233,13 +233,19 @@ def main(minutes: float, count: int, every: float, model: Path | None, output: P
         reader = threading.Thread(target=lambda: soak.records.extend(map(json.loads, lines)), daemon=True)
         reader.start()
         try:
-            watch(process, 60 * minutes, all_faults(cameras, web), soak)
+            watch(process, 60 * minutes, all_faults(cameras, web), pace, soak)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
             reader.join()
         kept = [json.loads(line) for line in (folder / "counts.jsonl").read_text("utf-8").splitlines()]
-        found = {"minutes": minutes, "cameras": count, "every_seconds": every, "exit_code": process.returncode}
+        found = {
+            "minutes": minutes,
+            "cameras": count,
+            "every_seconds": every,
+            "fault_seconds": pace,
+            "exit_code": process.returncode,
+        }
         found |= {"machine": machine(soak), **summary(soak, kept, web)}
         found["holds"] = holds(found)
     output.parent.mkdir(exist_ok=True)

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/quickstart.md", "docs/streams.md", "docs/tensorrt.md", "docs/trust.md", "docs/zones.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/quickstart.md",
+    "docs/samples.md",
+    "docs/streams.md",
+    "docs/tensorrt.md",
+    "docs/trust.md",
+    "docs/zones.md",
+)
 SCRIPTS = Path(sys.executable).parent
 
 
