@@ -75,6 +75,12 @@ def test_a_file_is_counted_with_its_decoding(int8: Path) -> None:
     assert record["rows"][0]["overhead"] is None  # no bare call beside a decoding
 
 
+def test_a_photo_is_shrunk_where_that_is_asked_for(int8: Path) -> None:
+    whole, shrunk = (json.loads(run(int8, "--json", *more).stdout) for more in ((), ("--max-side", 64)))
+
+    assert shrunk["rows"][0]["people"] < 0.7 * whole["rows"][0]["people"]  # 64 x 43 of 96 x 64 pixels
+
+
 def test_a_photo_of_the_users_is_counted_at_its_size(int8: Path, tmp_path: Path) -> None:
     labels.photo(tmp_path / "mine.jpg")
 
