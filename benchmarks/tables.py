@@ -21,6 +21,14 @@ from sdk.package import Package
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 INT8 = "int8-methods.json"
+SPEED = "speed.json"
+NEVER_RUN = (  # device, engine and precision that would be taken there
+    ("NVIDIA Jetson Orin, Thor", "TensorRT fp16, int8"),
+    ("NVIDIA RTX, H200", "PyTorch CUDA fp32, fp16, bf16; TensorRT"),
+    ("Intel N100, Core with iGPU", "OpenVINO int8"),
+    ("Intel NPU", "OpenVINO int8, one photo size"),
+    ("arm64 CPU", "ONNX Runtime int8"),
+)
 NETWORKS = {"bl": "1/4-BL", "googlenet": "GoogLeNet up to inception 4a with a density head"}
 SETS = {  # result: name, what it shows
     "shanghaitech-a": ("ShanghaiTech A", "dense crowds"),
@@ -58,7 +66,8 @@ def main() -> None:
 def readme() -> str:
     """The README with its generated tables filled in."""
     text = (ROOT / "README.md").read_text("utf-8")
-    return filled(text, "accuracy", accuracy_table())
+    text = filled(text, "accuracy", accuracy_table())
+    return filled(text, "speed", speed_table(read("speed"))) if (RESULTS / SPEED).exists() else text
 
 
 def export_page() -> str:
@@ -150,6 +159,54 @@ def row(name: str, shows: str, scores: dict[str, Any]) -> str:
     """One data set."""
     figures = " | ".join(f"{scores[key]:.1f}" for key in ("mae", "rmse"))
     return f"| {name} ({shows}) | {scores['photos']} | {scores['people']:,} | {figures} | {scores['bias']:+.1f} |\n"
+
+
+def speed_table(record: dict[str, Any]) -> str:
+    """What a photo takes on the machines that were measured, and a row for each device that never was."""
+    runs = record["runs"]
+    clean = all(run["clean"] for run in runs.values())
+    machine = next(iter(runs.values()))["machine"]
+    doubt = "" if clean else " **The machine was busy: processor time is shown, and by the clock nothing is claimed.**"
+    unit = "ms" if clean else "processor ms, all threads together,"
+    head = (
+        f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['cpu_flags'])}). Measured by"
+        f" `benchmarks/speed.py`, each contender in its own process, in turns.{doubt}\n\n"
+        f"| device | contender | {unit} 576 x 864 | 1920 x 1080 | 1080p JPEG file | peak MB |\n"
+        "|---|---|---|---|---|---|\n"
+    )
+    names = [row["name"] for row in (*runs["frame"]["rows"], *runs["file"]["rows"]) if not row["failed"]]
+    lines = [speed_row(name, runs, clean=clean) for name in dict.fromkeys(names) if "benchmark_app" not in name]
+    absent = [f"| {device} | {engine} | *not verified* | | | |\n" for device, engine in NEVER_RUN]
+    return head + "".join(lines + absent) + promise_lines(record["promises"])
+
+
+def speed_row(name: str, runs: dict[str, Any], *, clean: bool) -> str:
+    """One contender on the machine that was measured."""
+    key = "median_ms" if clean else "processor_ms"
+    found = {run: next((row for row in runs[run]["rows"] if row["name"] == name), None) for run in runs}
+    times = [figure(found.get(run), key, 1) for run in ("frame", "hd", "file")]
+    peak = figure(found.get("frame") or found.get("file"), "peak_mb", 0)
+    return f"| this CPU | {name} | {' | '.join(times)} | {peak} |\n"
+
+
+def figure(row: dict[str, Any] | None, key: str, digits: int) -> str:
+    """A number of a row; a dash where there is none."""
+    return "-" if row is None or row[key] is None else f"{row[key]:,.{digits}f}"
+
+
+def promise_lines(promises: list[dict[str, Any]]) -> str:
+    """What must hold, and what was found."""
+    head = "\n| promise | must | found | by processor time | holds |\n|---|---|---|---|---|\n"
+    return head + "".join(promise_row(one) for one in promises)
+
+
+def promise_row(one: dict[str, Any]) -> str:
+    """One promise; without a verdict where its machine was busy."""
+    found, processor = ("-" if one.get(key) is None else f"{one[key]:.3g}" for key in ("found", "by_processor"))
+    verdict = ("yes" if one["holds"] else "**no**") if one["clean"] else "*not clean*"
+    return (
+        f"| {one['what'].rstrip(',')} | {one['must']} | {found if one['clean'] else '-'} | {processor} | {verdict} |\n"
+    )
 
 
 def int8_table(record: dict[str, Any]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import abc
 import functools
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runtimes.errors import ConfigError, InferenceError, InputError, SktError
+from runtimes.errors import ConfigError, InferenceError, InputError, OutOfMemory, SktError
 from runtimes.lanes import Lanes
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Batch = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
+NO_MEMORY = ("out of memory", "bad_alloc", "failed to allocate memory", "cuda_error_out_of_memory")
 SOURCE_LINES = ("Exception from ", "Check '", "While validating ")  # where in OpenVINO's sources, not what
 
 
@@ -93,6 +95,7 @@ class Backend(abc.ABC):
         self._info = info
         self._grid = grid
         self._lanes = Lanes(info.in_flight)
+        self._process = os.getpid()
 
     @abc.abstractmethod
     def _infer(self, batch: Batch) -> Output:
@@ -111,6 +114,9 @@ class Backend(abc.ABC):
         A batch of no photos gets an output of none. Anything else than such a batch is an `InputError`.
         """
         check_batch(batch, self._grid)
+        if os.getpid() != self._process:
+            message = f"this {self._info.engine} backend was loaded before a fork, and engines do not survive one"
+            raise InferenceError(message, hint="load the model in the new process", engine=self._info.engine)
         with self._lanes.turn() as entered:
             if not entered:
                 message = f"this {self._info.engine} backend is closed"
@@ -142,9 +148,7 @@ class Backend(abc.ABC):
         except SktError:
             raise
         except Exception as error:
-            engine = self._info.engine
-            message = f"{engine} failed on a batch {batch.shape}: {first_line(error)}"
-            raise InferenceError(message, engine=engine, variant=self._info.variant, shape=batch.shape) from error
+            raise _failure(error, batch, self._info) from error
         _check_output(output, self._grid.shape(batch), self._info)
         return output
 
@@ -192,6 +196,16 @@ def first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith(SOURCE_LINES)]
     return next(iter(telling + lines), type(error).__name__)
+
+
+def _failure(error: Exception, batch: Batch, info: BackendInfo) -> InferenceError:
+    """What an engine raised, as ours; engines have no common word for a lack of memory but these."""
+    about: dict[str, Any] = {"engine": info.engine, "variant": info.variant, "shape": batch.shape}
+    told = " ".join(str(error).lower().split())
+    if isinstance(error, MemoryError) or any(words in told for words in NO_MEMORY):
+        message = f"{info.engine} has not enough memory for a batch {batch.shape}"
+        return OutOfMemory(message, hint="count with a smaller tile, or fewer photos at once", **about)
+    return InferenceError(f"{info.engine} failed on a batch {batch.shape}: {first_line(error)}", **about)
 
 
 def _describe(value: object) -> str:

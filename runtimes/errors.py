@@ -6,6 +6,7 @@
     +-- ArtifactError            a model package or a checkpoint                  exit code 4
     +-- BackendError             an engine or a device                            exit code 5
     +-- InferenceError           an engine that failed while it ran               exit code 5
+    |   +-- OutOfMemory          one that had no memory for what it was given     exit code 5
     +-- ExportError              an export or its parity                          exit code 6
     +-- CalibrationError         a calibration                                    exit code 7
     +-- AccuracyGateError        a variant that does not count like its master    exit code 7
@@ -73,6 +74,12 @@ class InferenceError(SktError):
 
     code = "SKT-E450"
     exit_code = 5
+
+
+class OutOfMemory(InferenceError):
+    """An engine or a device that had no memory for a batch."""
+
+    code = "SKT-E451"
 
 
 class ExportError(SktError):

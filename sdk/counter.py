@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan, probe
 from sdk.cache import cache_folder
-from sdk.errors import ConfigError, InputError
+from sdk.errors import ConfigError, InputError, OutOfMemory
 from sdk.frame import Image, Photo, decode, rescale, shrink
 from sdk.many import in_order
 from sdk.package import Package
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from sdk.streams import Stable, Stream, StreamLimits
+
+log = logging.getLogger(__name__)
 
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
@@ -176,10 +179,19 @@ class CrowdCounter:
         return Stream(self.count, Feed(read_source(source), Sampling(every, policy, stable), limits or StreamLimits()))
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
-        """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
+        """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run.
+
+        Where the engine lacks memory it is tried once more in tiles of half the size, to the same count.
+        """
         side = min(self.options.tile, self.manifest.input.max_side or self.options.tile)
         pieces = Pieces(side, self._halo(), self.manifest.input.multiple, self.manifest.output.stride, self._size)
-        return whole_density(self._backend.run, image, pieces)
+        try:
+            return whole_density(self._backend.run, image, pieces)
+        except OutOfMemory as error:
+            if (smaller := pieces.halved(*image.shape[:2])) is None:
+                raise
+            log.warning("%s; trying tiles of %d pixels", error.message, smaller.side)
+            return whole_density(self._backend.run, image, smaller)
 
     def info(self) -> BackendInfo:
         """What really loaded: engine, device, precision, threads, and notes on fallbacks."""

@@ -24,6 +24,7 @@ from runtimes.errors import (
     ExportError,
     InferenceError,
     InputError,
+    OutOfMemory,
     SktError,
 )
 
@@ -43,6 +44,7 @@ __all__ = [
     "ManifestInvalid",
     "ManifestMissing",
     "NotAPackage",
+    "OutOfMemory",
     "SchemaUnsupported",
     "SizeMismatch",
     "SktError",

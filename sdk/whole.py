@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,13 @@ class Pieces:
     multiple: int  # of both sides of what the model takes
     stride: int  # of a density cell
     size: tuple[int, int] | None = None  # height and width of every piece, where the model takes no other; then no side
+
+    def halved(self, height: int, width: int) -> Pieces | None:
+        """Half as large for a frame of that size; None where the model takes one size, or halos leave no room."""
+        side = min(self.side, max(height, width)) // 2 // self.multiple * self.multiple
+        halo = -(-self.halo // self.multiple) * self.multiple
+        fits = self.size is None and side >= 2 * halo + self.multiple
+        return replace(self, side=side) if fits else None
 
     def of(self, height: int, width: int) -> list[Tile]:
         """The pieces of a padded frame."""

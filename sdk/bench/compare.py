@@ -51,7 +51,10 @@ def comparisons(
             found += tools(package, own, photo)
         else:
             network = teacher_of(package) if word == TEACHER else word
-            found += untrained(network, own, photo, folder, tell)
+            full = network.endswith("/1")  # in INT8 it takes minutes to export, and nobody compares with that
+            found += untrained(
+                network, [one for one in own if not full or one.precision == "fp32"], photo, folder, tell
+            )
     return found
 
 
@@ -95,7 +98,7 @@ def untrained(network: str, own: Sequence[Contender], photo: Photo, folder: Path
         raise ExportError(f"{network} cannot be exported: {told}", hint=f"known: {KNOWN}")
     for one in own:
         request = Request(one.options["device"], one.engine, one.options["precision"], one.variant)
-        asked = Asked(request, one.threads, one.options["in_flight"])
+        asked = Asked(request, one.threads, one.options["in_flight"], max_side=one.options["max_side"])
         (same,) = of_package(path, asked, photo, f"{network}, random weights,")[:1]
         yield replace(same, network=f"{network}, random weights")
 

@@ -9,6 +9,7 @@ from typing import Any
 from runtimes import Candidate, Environment, Plan, Request, plan, probe
 from runtimes.peak import OPENERS, PRECISIONS
 from sdk.errors import BackendError
+from sdk.frame import scaled_size
 from sdk.manifest import Manifest
 from sdk.package import Package
 from sdk.variants import planned_variants
@@ -64,6 +65,7 @@ class Asked:
     threads: int | None = None  # None: all cores
     in_flight: int = 1
     all_variants: bool = False
+    max_side: int | None = None  # pixels; larger photos are shrunk to it
 
 
 def of_package(path: Path, asked: Asked, photo: Photo, label: str = "") -> list[Contender]:
@@ -113,7 +115,9 @@ def _contender(
 ) -> Contender:
     label, threads, reference = about
     multiple, variant = manifest.input.multiple, manifest.variant(one.variant.id)
-    height, width = (side + -side % multiple for side in (photo.height, photo.width))
+    scale = min(1.0, (asked.max_side or max(photo.height, photo.width)) / max(photo.height, photo.width))
+    width, height = scaled_size(photo.width, photo.height, scale)
+    height, width = (side + -side % multiple for side in (height, width))
     options = {
         "package": str(path),
         "variant": one.variant.id,
@@ -122,6 +126,7 @@ def _contender(
         "precision": one.variant.precision,
         "threads": threads,
         "in_flight": asked.in_flight,
+        "max_side": asked.max_side,
         "photo": str(photo.path),
     }
     return Contender(

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PATIENCE = 900.0  # seconds for one answer; an eager full-width network on a weak CPU takes minutes
+
+PARTING = 5.0  # seconds that a process may take to end
 
 
 @dataclass
@@ -74,8 +76,9 @@ class Worker:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         watchdog = threading.Timer(PATIENCE, self._process.kill)
-        watchdog.start()
+        watchdog.daemon = True  # a Ctrl-C that comes while it starts must not wait for it
         try:
+            watchdog.start()
             self._process.stdin.write(json.dumps(order) + "\n")
             self._process.stdin.flush()
             line = self._process.stdout.readline()
@@ -92,13 +95,13 @@ class Worker:
         """Let it go, gently and then not; ending twice is fine."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        for action in (self._process.stdin.close, self._process.terminate, self._process.kill):
-            try:
-                action()
-                self._process.wait(5)
-                break
-            except (BrokenPipeError, subprocess.TimeoutExpired):
-                continue
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(PARTING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._process.stdout.close()
         self._errors.close()
 

@@ -35,7 +35,7 @@ class Counting:
         path = Path(options["photo"])
         self._photo: Photo = np.load(path) if path.suffix == ".npy" else path.read_bytes()
         asked = {key: options[key] for key in ("device", "backend", "precision", "threads")}
-        counting = CountOptions(variant=options["variant"], max_in_flight=options["in_flight"])
+        counting = CountOptions(options["max_side"], variant=options["variant"], max_in_flight=options["in_flight"])
         self._in_flight = options["in_flight"]
         self._counter = CrowdCounter(options["package"], options=counting, **asked)
         self._facts: dict[str, Any] = {}
@@ -47,7 +47,7 @@ class Counting:
 
     def round(self, seconds: float) -> dict[str, Any]:
         calls: dict[str, Callable[[], object]] = {"ms": lambda: self._counter.count(self._photo)}
-        if isinstance(self._photo, np.ndarray) and self._facts["tiles"] == 1:
+        if isinstance(self._photo, np.ndarray) and self._facts["tiles"] == 1 and not self._counter.options.max_side:
             multiple = self._counter.manifest.input.multiple
             batch = pad_to_multiple(self._photo, multiple)[None]
             calls["bare_ms"] = engine_call(self._counter._backend, batch)  # noqa: SLF001 - no one else asks for it

@@ -32,6 +32,9 @@ FILE = click.Path(path_type=Path)
 @click.option("--size", default="864x576", show_default=True, metavar="WxH", help="Pixels of the photo.")
 @click.option("--photo", type=FILE, help="Count this photo, at its own size.")
 @click.option("--from-file", is_flag=True, help="Count a JPEG file, its decoding included, and not a decoded frame.")
+@click.option(
+    "--max-side", type=click.IntRange(min=1), help="Shrink larger photos to this many pixels; changes counts."
+)
 @click.option("--in-flight", type=click.IntRange(min=1), default=1, show_default=True, help="Photos counted at once.")
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Turns of each contender.")
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=1.0, show_default=True, help="Of one turn.")
@@ -51,6 +54,7 @@ def main(
     size: str,
     photo: Path | None,
     from_file: bool,
+    max_side: int | None,
     in_flight: int,
     rounds: int,
     seconds: float,
@@ -79,7 +83,7 @@ def main(
     if html is not None and not html.parent.is_dir():
         raise ConfigError(f"no folder {html.parent} for the page {html.name}", hint="make it first")
     settings = Settings(
-        asked=Asked(Request(device, backend, precision), threads, in_flight, all_variants),
+        asked=Asked(Request(device, backend, precision), threads, in_flight, all_variants, max_side),
         compare=compare,
         size=parse_size(size),
         photo=photo,

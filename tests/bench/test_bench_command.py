@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from sdk.commands.bench import main
 from tests.sdk import labels
-from tests.terminal import shell
+from tests.terminal import hear_ctrl_c, shell
 from tests.tiny_package import write_tiny
 
 QUICK = ("--rounds", 1, "--seconds", 0.05, "--threads", 1, "--size", "96x64")
@@ -73,6 +75,12 @@ def test_a_file_is_counted_with_its_decoding(int8: Path) -> None:
     assert record["rows"][0]["overhead"] is None  # no bare call beside a decoding
 
 
+def test_a_photo_is_shrunk_where_that_is_asked_for(int8: Path) -> None:
+    whole, shrunk = (json.loads(run(int8, "--json", *more).stdout) for more in ((), ("--max-side", 64)))
+
+    assert shrunk["rows"][0]["people"] < 0.7 * whole["rows"][0]["people"]  # 64 x 43 of 96 x 64 pixels
+
+
 def test_a_photo_of_the_users_is_counted_at_its_size(int8: Path, tmp_path: Path) -> None:
     labels.photo(tmp_path / "mine.jpg")
 
@@ -128,3 +136,20 @@ def test_without_torch_a_comparison_names_the_line_that_installs_it() -> None:
 
     assert "comparing with torch needs the package torch, which is not installed" in done.stderr
     assert "pip install 'skt-edge[export]'" in done.stderr
+
+
+def test_ctrl_c_leaves_no_contender_behind(tiny: Path) -> None:
+    command = [sys.executable, "-m", "sdk.commands.bench", str(tiny), "--rounds", "500", "--seconds", "0.1"]
+    listening = {"preexec_fn": hear_ctrl_c}  # safe: no other thread runs here
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **listening) as work:
+        assert work.stderr is not None
+        while "round 1 of 500" not in work.stderr.readline():
+            assert work.poll() is None
+        children = Path(f"/proc/{work.pid}/task/{work.pid}/children").read_text("utf-8").split()
+        work.send_signal(signal.SIGINT)
+        assert work.wait(60) == 130
+        said = work.stderr.read()
+
+    assert said.splitlines()[-1].endswith("stopped")
+    assert children
+    assert not [child for child in children if Path(f"/proc/{child}").exists()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from runtimes import Backend, BackendInfo, FakeBackend, LoadOptions, Output
 from runtimes.base import Batch, Grid, first_line
-from runtimes.errors import ConfigError, InferenceError, InputError
+from runtimes.errors import ConfigError, InferenceError, InputError, OutOfMemory
 
 ONE = np.zeros((1, 32, 48, 3), np.uint8)
 
@@ -133,3 +135,34 @@ def test_the_telling_line_of_an_engines_message_is_kept(text: str, line: str) ->
 
 def test_a_new_engine_has_one_thing_to_write() -> None:
     assert Backend.__abstractmethods__ == {"_infer"}
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("CUDA out of memory. Tried"), RuntimeError("bad_alloc")])
+def test_a_lack_of_memory_has_its_own_error(error: Exception) -> None:
+    def full(batch: Batch) -> np.ndarray:
+        raise error
+
+    with FakeBackend(full) as backend, pytest.raises(OutOfMemory, match="fake has not enough memory for a batch"):
+        backend.run(ONE)
+
+
+def test_a_fork_after_loading_is_told_and_does_not_hang() -> None:
+    code = (
+        "import os, numpy as np, sys\n"
+        "from runtimes import Candidate, load\n"
+        "from tests.models import tiny_files\n"
+        "from tests.runtimes.machines import OPENVINO\n"
+        "backend = load(Candidate(OPENVINO, 'openvino', 'cpu', 'fp32'), tiny_files()['openvino'])\n"
+        "batch = np.zeros((1, 64, 64, 3), np.uint8)\n"
+        "backend.run(batch)\n"
+        "if child := os.fork():\n"
+        "    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+        "try:\n    backend.run(batch)\n"
+        "except Exception as error:\n    print(error, flush=True)\n"
+        "os._exit(7)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 7, done.stderr
+    assert done.stdout.startswith("this openvino backend was loaded before a fork, and engines do not survive one")

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtimes import probe
+from runtimes import FakeBackend, probe
 from sdk import CountOptions, CrowdCounter
-from sdk.errors import ArtifactError, BackendError, ConfigError, InferenceError, InputError
+from sdk.errors import ArtifactError, BackendError, ConfigError, InferenceError, InputError, OutOfMemory
 from sdk.package import Package, write_package
+from tests.models import tiny_density
 from tests.sdk.photo_files import encoded
 from tests.tiny_package import ENGINES, noise_photo, write_tiny
 from tests.tolerances import COUNT_RELATIVE, INT8_RELATIVE, TILED_RELATIVE
@@ -208,3 +209,30 @@ def test_a_model_that_takes_small_photos_only_gets_small_tiles(tiny: Path, tmp_p
     with CrowdCounter(tmp_path / "small.skt") as small, CrowdCounter(tiny) as free:
         assert small.count(PHOTO).tiles > 1
         assert small.count(PHOTO).count == pytest.approx(free.count(PHOTO).count, rel=TILED_RELATIVE)
+
+
+def test_a_frame_without_memory_is_counted_in_smaller_tiles(tiny: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def small_only(batch: np.ndarray) -> np.ndarray:
+        if batch.shape[1] * batch.shape[2] > 128 * 128:
+            raise MemoryError
+        return tiny_density(batch)
+
+    frame = noise_photo(192, 208)
+    with CrowdCounter(tiny, backend=FakeBackend(small_only)) as counter:
+        result = counter.count(frame)
+
+    assert result.tiles > 1
+    assert result.count == pytest.approx(float(tiny_density(frame[None]).sum()), rel=TILED_RELATIVE)
+    assert "fake has not enough memory for a batch (1, 192, 208, 3); trying tiles of 96 pixels" in caplog.text
+
+
+@pytest.mark.parametrize("size", [(192, 208), (32, 32)])
+def test_a_frame_that_never_fits_is_an_error(tiny: Path, size: tuple[int, int]) -> None:
+    def never(batch: np.ndarray) -> np.ndarray:
+        raise MemoryError
+
+    with (
+        CrowdCounter(tiny, backend=FakeBackend(never)) as counter,
+        pytest.raises(OutOfMemory, match="not enough memory"),
+    ):
+        counter.count(noise_photo(*size))
