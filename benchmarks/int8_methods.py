@@ -3,9 +3,9 @@
     python benchmarks/int8_methods.py --data DATASETS [--package NAME.skt] [--only minmax ...] [--nncf PYTHON]
 
 Calibrates on the recipe's training photos and counts its held-out ones, in OpenVINO. A method that is already in
-benchmarks/results/int8-methods.json for the same package and photos is not run again. Latency is measured in turns with
-fp32, at 576 x 864, as the median of the ratios of each turn. --nncf names a Python that has nncf installed, which stays
-out of this project's environment.
+benchmarks/results/int8-methods.json for the same package and photos is not run again, so an interrupted run goes on.
+Latency is measured in turns with fp32, at 576 x 864, as the median of the ratios of each turn. --nncf names a Python
+that has nncf installed, which stays out of this project's environment.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ from exporters.calibration import CalibrationTable, batches, calibrate
 from exporters.calibration_choice import choose, count_shots, told_coverage
 from exporters.calibration_photos import Shot
 from exporters.calibration_sets import find_shots
+from exporters.counting import counter_of, master_counter
 from exporters.gate import Gate, Limits, judge
-from exporters.int8 import counter_of, master_counter
+from exporters.margin import Margin
 from exporters.onnx import with_manifest
 from exporters.openvino import openvino_ir
 from exporters.parity import opened
 from exporters.quantize import Scheme, int8_model
 from exporters.source import Source, open_source
+from exporters.tell import Tell
 from runtimes import Backend, Variant
 from sdk.commands.common import Progress
 from sdk.counter import DEFAULT_PACKAGE
@@ -55,9 +57,12 @@ class Way:
     method: str = "minmax"
     scheme: Scheme = field(default_factory=Scheme)
     nncf: str = ""  # its preset, where NNCF makes the model
+    fitted: bool = False  # with the scale of the head and the layers in float that `skt-export` finds
 
 
+CORRECTED = Scheme(bias_correction=True)
 WAYS = {
+    "packaged": Way("MinMax, bias correction, head scaled: as packages are made", scheme=CORRECTED, fitted=True),
     "minmax": Way("MinMax, per channel"),
     "moving-minmax": Way("moving MinMax", "moving-minmax"),
     "percentile-99.999": Way("percentile 99.999", "percentile-99.999"),
@@ -68,7 +73,7 @@ WAYS = {
     "rounded-edges": Way("MinMax, what head and resize take in INT8 too", scheme=Scheme(float_edges=False)),
     "first-float": Way("MinMax, first layer in float", scheme=Scheme(first_in_float=True)),
     "last-int8": Way("MinMax, last layer in INT8 too", scheme=Scheme(last_in_float=False)),
-    "bias-corrected": Way("MinMax, bias correction", scheme=Scheme(bias_correction=True)),
+    "bias-corrected": Way("MinMax, bias correction", scheme=CORRECTED),
     "first-float-bias-corrected": Way(
         "MinMax, first layer in float, bias correction", scheme=Scheme(first_in_float=True, bias_correction=True)
     ),
@@ -168,7 +173,7 @@ def made(bench: Bench, way: Way) -> dict[str, dict[str, bytes]]:
     if way.nncf:
         return {"openvino": by_nncf(bench, way.nncf)}
     table = table_for(bench, way)
-    model = int8_model(bench.source.master, table, "cpu", way.scheme)
+    model = int8_model(bench.source.master, table, "cpu", None if way.fitted else way.scheme)
     return {"openvino": openvino_ir(model, b"{}", "int8"), "onnx": {"model.onnx": with_manifest(model, b"{}")}}
 
 
@@ -185,7 +190,11 @@ def table_for(bench: Bench, way: Way) -> CalibrationTable:
     if not way.scheme.bias_correction:
         return table
     shifts = bias_shifts(master, table, way.scheme, bench.calibration, multiple=multiple)
-    return replace(table, corrections={"cpu": shifts})
+    table = replace(table, corrections={"cpu": shifts})
+    if not way.fitted:
+        return table
+    tell = Tell(lambda text: click.echo(f"  {text}", err=True), Progress)
+    return Margin(bench.source, tuple(bench.calibration), bench.gate.limits, tell).fitted_for("cpu", table)
 
 
 def by_nncf(bench: Bench, preset: str) -> dict[str, bytes]:

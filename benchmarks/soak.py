@@ -1,15 +1,17 @@
 """Count several cameras for as long as you like, with faults: does memory grow, do handles leak, is anything lost.
 
-    python -m benchmarks.soak [--minutes 60] [--cameras 4] [--model PACKAGE]
+    python -m benchmarks.soak [--minutes 60] [--cameras 4] [--every 2] [--model PACKAGE]
 
 Drawn scenes are served over RTSP by GStreamer's server, one process a camera; `skt-count -c` counts them, with a file
-and a webhook as sinks. In turns a camera is killed and started again, one is stopped in its tracks, and the webhook
-answers with errors. Writes benchmarks/results/soak.json: growth, handles, drops, reconnects, lag, and readings lost.
+and a webhook as sinks. In turns a camera is killed and started again, stopped in its tracks, or says garbage, and the
+webhook fails, is slow, or is gone. Writes benchmarks/results/soak.json: growth, handles, drops, reconnects, lag, and
+readings lost; exits with 1 where memory grew by 2 % or more, a handle leaked or a reading was lost.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -33,14 +35,15 @@ from runtimes import probe
 from sdk.files import write_whole
 from sdk.scenes import draw_scene, save_scenes
 from tests.sinks.servers import WebServer
-from tests.streams.cameras import RtspCamera
+from tests.streams.cameras import RtspCamera, TalkingServer
 
 RESULTS = Path(__file__).parent / "results"
 SIZE = (384, 256)  # width and height of the pictures
-SAMPLE_SECONDS = 5.0
-FAULT_SECONDS = 12.0  # how long a fault lasts
+SAMPLE_SECONDS = 2.0
+FAULT_SECONDS = 12.0  # how long a fault lasts, and the quiet after it
+QUIET_SECONDS = 60.0  # at the end, without faults
 WARM_UP = 0.2  # share of the time whose memory is not looked at: engines and allocators settle in it
-
+GROWTH = 2.0  # percent of memory that are too much
 
 Fault = tuple[str, Callable[[], object], Callable[[], object]]  # its name, what begins it, what ends it
 
@@ -50,16 +53,18 @@ class Soak:
     """What was seen."""
 
     records: list[dict[str, Any]] = field(default_factory=list)  # of skt-count, frames and errors
-    memory: list[tuple[float, int]] = field(default_factory=list)  # seconds, resident bytes
+    seconds: list[float] = field(default_factory=list)  # of the following, from the start
+    memory: list[int] = field(default_factory=list)  # resident bytes
     handles: list[int] = field(default_factory=list)
     threads: list[int] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)  # seconds
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def write_config(folder: Path, cameras: list[RtspCamera], hook: str, model: Path | None) -> Path:
+def write_config(folder: Path, cameras: list[RtspCamera], hook: str, every: float, model: Path | None) -> Path:
     """The cameras' config, with a file and a webhook for all of them."""
     entries = {
-        f"camera {number}": {"source": camera.url, "every": 1.0, "smooth_seconds": 15.0, "alarm": {"warn": 10}}
+        f"camera {number}": {"source": camera.url, "every": every, "smooth_seconds": 15.0, "alarm": {"warn": 10}}
         for number, camera in enumerate(cameras)
     }
     sinks = [str(folder / "counts.jsonl"), {"to": hook, "outbox": str(folder / "outbox.sqlite"), "timeout_s": 3.0}]
@@ -71,79 +76,122 @@ def write_config(folder: Path, cameras: list[RtspCamera], hook: str, model: Path
 
 
 def sample(process: int, start: float, soak: Soak) -> None:
-    """Look at the process's memory, handles and threads."""
-    status = Path(f"/proc/{process}/status").read_text("utf-8")
-    values = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
-    soak.memory.append((time.monotonic() - start, 1024 * int(values["VmRSS"].split()[0])))
+    """Look at the process's memory, handles, threads and processor time."""
+    folder = Path(f"/proc/{process}")
+    values = dict(line.split(":", 1) for line in (folder / "status").read_text("utf-8").splitlines() if ":" in line)
+    ticks = (folder / "stat").read_text("utf-8").rpartition(")")[2].split()[11:13]
+    soak.seconds.append(time.monotonic() - start)
+    soak.memory.append(1024 * int(values["VmRSS"].split()[0]))
     soak.threads.append(int(values["Threads"]))
-    soak.handles.append(len(list(Path(f"/proc/{process}/fd").iterdir())))
+    soak.handles.append(len(list((folder / "fd").iterdir())))
+    soak.processor.append(sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"))
 
 
-def faults(
-    cameras: list[RtspCamera], web: WebServer
-) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:
-    """One fault after the other, for ever."""
+def camera_faults(camera: RtspCamera) -> Iterator[Fault]:
+    """What befalls a camera."""
+    liar = ExitStack()
 
-    def answers(status: int) -> Callable[[], object]:
-        return lambda: setattr(web, "answer", lambda _: (status, {}))
+    def lie() -> None:
+        camera.kill()
+        liar.enter_context(TalkingServer(b"\x00garbage" * 500, camera.port))
 
+    def tell_the_truth() -> None:
+        liar.close()
+        camera.start()
+
+    yield "camera killed", camera.kill, camera.start
+    yield "camera stalled", camera.stall, camera.go_on
+    yield "camera says garbage", lie, tell_the_truth
+
+
+def receiver_faults(web: WebServer) -> Iterator[Fault]:
+    """What befalls the receiver of the webhook."""
+
+    def answers(status: int, seconds: float = 0.0) -> Callable[[], object]:
+        return lambda: setattr(web, "answer", lambda _: (time.sleep(seconds), (status, {}))[1])
+
+    yield "webhook failing", answers(503), answers(204)
+    yield "webhook slow", answers(204, 2.0), answers(204)
+    yield "webhook gone", lambda: web.__exit__(None, None, None), web.__enter__
+
+
+def all_faults(cameras: list[RtspCamera], web: WebServer) -> Iterator[Fault]:
+    """One fault after the other, of a camera and of the receiver by turns, for ever."""
     for camera in cycle(cameras):
-        yield "camera killed", camera.kill, camera.start
-        yield "camera stalled", camera.stall, camera.go_on
-        yield "webhook failing", answers(503), answers(204)
+        for pair in zip(camera_faults(camera), receiver_faults(web), strict=True):
+            yield from pair
 
 
 def watch(process: subprocess.Popen[str], seconds: float, troubles: Iterator[Fault], soak: Soak) -> None:
-    """Look at the process until the time is over, faults and quiet by turns; the last minute is quiet."""
+    """Look at the process until the time is over, faults and quiet by turns."""
     start = time.monotonic()
-    over, next_fault, end = None, FAULT_SECONDS, seconds - 60
+    over, turn = None, FAULT_SECONDS
     while (now := time.monotonic() - start) < seconds:
         if process.poll() is not None:
             raise click.ClickException(f"skt-count ended with {process.returncode}")
-        if over is not None and now >= next_fault:
+        if now >= turn and over is not None:
             over()
-            over, next_fault = None, now + FAULT_SECONDS
-        elif over is None and next_fault <= now < end:
+            over, turn = None, now + FAULT_SECONDS
+        elif turn <= now < seconds - QUIET_SECONDS:
             name, begin, over = next(troubles)
             begin()
             soak.faults[name] += 1
-            next_fault = now + FAULT_SECONDS
+            turn = now + FAULT_SECONDS
         sample(process.pid, start, soak)
-        time.sleep(min(SAMPLE_SECONDS, seconds))
-    if over is not None:
-        over()
+        time.sleep(SAMPLE_SECONDS)
 
 
-def growth(soak: Soak) -> float:
-    """Percent by which the resident memory's median grew from the second to the last fifth of the time."""
-    total = soak.memory[-1][0]
-    parts = [[size for at, size in soak.memory if low * total <= at <= high * total]
-             for low, high in ((WARM_UP, 2 * WARM_UP), (1 - WARM_UP, 1.0))]  # fmt: skip
-    return 100 * (median(parts[1]) / median(parts[0]) - 1)
+def early_and_late(soak: Soak, values: list[int]) -> tuple[float, float]:
+    """The median in the second fifth of the time, and in the last."""
+    total = soak.seconds[-1]
+    early, late = (
+        [value for at, value in zip(soak.seconds, values, strict=True) if low * total <= at <= high * total]
+        for low, high in ((WARM_UP, 2 * WARM_UP), (1 - WARM_UP, 1.0))
+    )
+    return median(early), median(late)
 
 
-def summary(soak: Soak, file: Path, web: WebServer) -> dict[str, Any]:
+def tenths(values: list[int]) -> list[int]:
+    """Eleven of them, evenly spaced, the first and the last among them."""
+    return [values[at * (len(values) - 1) // 10] for at in range(11)]
+
+
+def summary(soak: Soak, kept: list[dict[str, Any]], web: WebServer) -> dict[str, Any]:
     """What the soak found, as plain values."""
     counted = [record for record in soak.records if record["stream"] == "ok"]
-    kept = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     last = {record["camera"]: record for record in soak.records}
     lag = quantiles([record["latency_ms"] for record in counted], n=100)
-    tenth = max(1, len(soak.handles) // 10)
+    early, late = early_and_late(soak, soak.memory)
+    handles, threads = (early_and_late(soak, values) for values in (soak.handles, soak.threads))
+    shown = Counter((record["camera"], record["time"]) for record in counted)
     return {
-        "memory_growth_percent": round(growth(soak), 2),
-        "memory_mb": {"early": round(soak.memory[tenth][1] / 2**20, 1), "last": round(soak.memory[-1][1] / 2**20, 1)},
-        "handles": {"early": median(soak.handles[tenth : 3 * tenth] or soak.handles), "last": soak.handles[-1]},
-        "threads": {"early": median(soak.threads[tenth : 3 * tenth] or soak.threads), "last": soak.threads[-1]},
+        "memory_growth_percent": round(100 * (late / early - 1), 2),
+        "memory_mb": {"early": round(early / 2**20, 1), "late": round(late / 2**20, 1)},
+        "memory_mb_at_tenths": [round(size / 2**20, 1) for size in tenths(soak.memory)],
+        "handles": {"early": handles[0], "late": handles[1], "most": max(soak.handles), "last": soak.handles[-1]},
+        "threads": {"early": threads[0], "late": threads[1], "most": max(soak.threads), "last": soak.threads[-1]},
+        "percent_of_a_core": round(100 * soak.processor[-1] / soak.seconds[-1], 1),
         "counted": len(counted),
         "states": dict(Counter(record["stream"] for record in soak.records)),
+        "errors": dict(Counter(record["error"]["code"] for record in soak.records if "error" in record)),
         "drops": {name: record["drops"] for name, record in sorted(last.items())},
         "reconnects": {name: record["reconnects"] for name, record in sorted(last.items())},
         "lag_ms": {"median": round(lag[49], 1), "p95": round(lag[94], 1), "p99": round(lag[98], 1)},
-        "lost_before_the_file": len(counted) - len(kept),
+        "lost_before_the_file": (shown - Counter((reading["camera"], reading["time"]) for reading in kept)).total(),
         "lost_before_the_webhook": len({reading["id"] for reading in kept} - set(web.ids())),
         "sent_twice_to_the_webhook": len(web.taken) - len(web.ids()),
         "faults": dict(soak.faults),
     }
+
+
+def holds(found: dict[str, Any]) -> bool:
+    """Whether nothing grew, leaked or was lost."""
+    return (
+        found["memory_growth_percent"] < GROWTH
+        and found["handles"]["late"] <= found["handles"]["early"]
+        and found["threads"]["late"] <= found["threads"]["early"]
+        and found["lost_before_the_file"] == found["lost_before_the_webhook"] == found["exit_code"] == 0
+    )
 
 
 def machine(soak: Soak) -> dict[str, Any]:
@@ -160,23 +208,24 @@ def serve(stack: ExitStack, folder: Path, count: int) -> list[RtspCamera]:
         scenes = [draw_scene(10 * number + at, width=SIZE[0], height=SIZE[1], people=4 * at) for at in range(6)]
         save_scenes(folder / str(number), scenes, names=[f"{at:03d}" for at in range(6)])
         options = ("--photos", f"{folder / str(number)}/%03d.jpg", "--width", str(SIZE[0]), "--height", str(SIZE[1]))
-        found.append(stack.enter_context(RtspCamera(*options, "--fps", "10")))
+        found.append(stack.enter_context(RtspCamera(*options, "--fps", "5")))
     return found
 
 
 @click.command()
-@click.option("--minutes", type=click.FloatRange(min=3), default=60, show_default=True)
+@click.option("--minutes", type=click.FloatRange(min=2), default=60, show_default=True)
 @click.option("--cameras", "count", type=click.IntRange(min=1), default=4, show_default=True)
+@click.option("--every", type=float, default=2.0, show_default=True, help="Seconds between counts of a camera.")
 @click.option("--model", type=click.Path(path_type=Path), help="A package; the shipped one if absent.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=RESULTS / "soak.json", show_default=True)
-def main(minutes: float, count: int, model: Path | None, output: Path) -> None:
+def main(minutes: float, count: int, every: float, model: Path | None, output: Path) -> None:
     """Soak `skt-count` and write what was found."""
     soak = Soak()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         web = stack.enter_context(WebServer())
         cameras = serve(stack, folder, count)
-        config = write_config(folder, cameras, web.url, model)
+        config = write_config(folder, cameras, web.url, every, model)
         command = [sys.executable, "-m", "sdk.commands.count", "-c", str(config), "--json"]
         process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         assert process.stdout is not None
@@ -184,16 +233,19 @@ def main(minutes: float, count: int, model: Path | None, output: Path) -> None:
         reader = threading.Thread(target=lambda: soak.records.extend(map(json.loads, lines)), daemon=True)
         reader.start()
         try:
-            watch(process, 60 * minutes, faults(cameras, web), soak)
+            watch(process, 60 * minutes, all_faults(cameras, web), soak)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
             reader.join()
-        found = {"minutes": minutes, "cameras": count, "exit_code": process.returncode}
-        found |= {"machine": machine(soak), **summary(soak, folder / "counts.jsonl", web)}
+        kept = [json.loads(line) for line in (folder / "counts.jsonl").read_text("utf-8").splitlines()]
+        found = {"minutes": minutes, "cameras": count, "every_seconds": every, "exit_code": process.returncode}
+        found |= {"machine": machine(soak), **summary(soak, kept, web)}
+        found["holds"] = holds(found)
     output.parent.mkdir(exist_ok=True)
     write_whole(output, (json.dumps(found, indent=2) + "\n").encode())
     click.echo(json.dumps(found, indent=2))
+    sys.exit(not found["holds"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Write the README's tables, and the model card's page with its pictures, from the committed results.
 
-python benchmarks/tables.py            # rewrites README.md, docs/export.md, docs/model-card.md, docs/images/*.svg
+    texts |= {ROOT / "docs" / "export.md": export_page(), ROOT / "docs" / "trust.md": trust_page()}
+    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
 python benchmarks/tables.py --check    # exit code 1 when they differ
 """
 
@@ -44,7 +45,7 @@ The photo of each set that was counted worst, as people in squares: the photos t
 def main() -> None:
     """Write, or check."""
     texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
-    texts |= {ROOT / "docs" / "export.md": export_page()}
+    texts |= {ROOT / "docs" / "export.md": export_page(), ROOT / "docs" / "trust.md": trust_page()}
     texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
@@ -64,6 +65,57 @@ def export_page() -> str:
     """docs/export.md with the comparison of INT8 methods, once that was measured."""
     text = (ROOT / "docs" / "export.md").read_text("utf-8")
     return filled(text, "int8-methods", int8_table(read("int8-methods"))) if (RESULTS / INT8).exists() else text
+
+
+def trust_page() -> str:
+    """docs/trust.md with what was measured of intervals and states."""
+    text, record = (ROOT / "docs" / "trust.md").read_text("utf-8"), read("trust")
+    return filled(filled(text, "coverage", coverage_table(record)), "states", states_table(record))
+
+
+def coverage_table(record: dict[str, Any]) -> str:
+    """How often intervals hold on photos held out."""
+    measured = record["measured"]
+    mean, low, high = (measured["coverage"][key] for key in ("mean", "lowest", "highest"))
+    photos = f"{measured['photos']} photos split {measured['splits']} times"
+    head = (
+        f"Of {record['package']}, on {photos}: {mean:.1%} of the intervals hold the true number "
+        f"({low:.0%} to {high:.0%} in nine splits of ten).\n\n"
+        "| people counted | photos | intervals that hold | width, people (median) |\n|---|---|---|---|\n"
+    )
+    rows = (
+        f"| {part['fewest']} {'or more' if part['most'] is None else 'to ' + str(part['most'])} | {part['photos']} "
+        f"| {part['share']:.1%} | {part['width']:.0f} |\n"
+        for part in record["coverage_by_density"]
+    )
+    return head + "".join(rows)
+
+
+def states_table(record: dict[str, Any]) -> str:
+    """What states find, and what they leave."""
+    alarms = record["measured"]["false_alarms"]
+    columns = "| | ok | degraded | untrusted |\n|---|---|---|---|\n"
+    pictures = "".join(state_row(name, told) for name, told in record["states"].items())
+    worse = "".join(state_row(f"{one['picture']}: {one['people_left']:.0%} of the people left", one)
+                    for one in record["worse_pictures"])  # fmt: skip
+    moved = "".join(f"| {one['camera']} | {one['moved']} of {one['views']} | {one['covered']} of {one['views']} |\n"
+                    for one in record["cameras"])  # fmt: skip
+    parts = (
+        f"Photos held out that are told to be unlike the others: {alarms:.1%}.\n",
+        "Pictures of each kind in each state, told by single frames:\n",
+        columns + pictures,
+        "Held-out photos with less light or out of focus, and what is then counted:\n",
+        columns + worse,
+        "Drawn views after something happened to their camera:\n",
+        f"| | moved | covered |\n|---|---|---|\n{moved}",
+        f"A state takes {record['milliseconds']:.1f} ms a frame of 1920 x 1080 pixels, beside the count.\n",
+    )
+    return "\n".join(parts)
+
+
+def state_row(name: str, told: dict[str, Any]) -> str:
+    """One kind of picture."""
+    return f"| {name} | {told['ok']} | {told['degraded']} | {told['untrusted']} |\n"
 
 
 def filled(text: str, name: str, table: str) -> str:

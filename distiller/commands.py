@@ -37,7 +37,12 @@ def main() -> None:
     "--data", type=DataPath, required=True, help="The folder of the recipe's labelled sets, or a CSV of points."
 )
 @click.option("--weights", type=DataPath, help="The folder that holds the recipe's starting weights.")
-@click.option("--start", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Start from these weights.")
+@click.option(
+    "--start",
+    type=DataPath,
+    metavar="CHECKPOINT|PACKAGE",
+    help="Start from these weights, or the shipped package's: default.",
+)
 @click.option("--teacher", type=DataPath, metavar="CHECKPOINT|PACKAGE", help="Learn from this network, too.")
 @click.option("--out", type=DataPath, required=True, help="The run's folder.")
 @run_options
@@ -64,7 +69,8 @@ def train(
     from distiller.run import Places, train
 
     config, folder = chosen_config(recipe, settings, data), RunFolder(out)
-    start = DEFAULT_PACKAGE if recipe in (None, RECIPE) and start is None else start
+    if start == Path("default") or (recipe in (None, RECIPE) and start is None):
+        start = DEFAULT_PACKAGE
     places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
     if dry_run:

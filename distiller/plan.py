@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from distiller.augment import Crop
-from distiller.checkpoint import Checkpoint
+from distiller.checkpoint import Checkpoint, architecture_of
 from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
@@ -55,8 +55,10 @@ def make_plan(config: TrainConfig, places: Places, saved: Checkpoint | None = No
 def start_of(trainer: Trainer, places: Places) -> str:
     """Whose weights a fresh run has at first; refuses a start of another network, and an encoder that is not there."""
     if places.start is not None:
-        trainer.start_from(load_start(places.start), [])
-        return places.start.name
+        held = load_start(places.start)
+        if not architecture_of(held).batch_norm:  # statistics are measured on photos, too long for a plan
+            trainer.start_from(held, [])
+        return f"{places.start.name}, step {held.facts.get('step', 0)}"
     encoder = places.encoder(trainer.config)
     return "random weights" if encoder is None else encoder.name
 

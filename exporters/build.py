@@ -14,19 +14,20 @@ import numpy as np
 from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.card import model_card
 from exporters.conversion import CONVERSION, Row, conversion_json
+from exporters.counting import counter_of
 from exporters.evaluations import check_of_model
 from exporters.gate import GATE_NAME, Gate, Verdict, judge, refusal
-from exporters.int8 import Tell, counter_of
-from exporters.kernels import check_kernels
 from exporters.onnx import OPSET, with_manifest
 from exporters.parity import Batch, Parity, Reference, compare, opened, scene_batches
 from exporters.render import DEFAULT_VARIANTS, VARIANTS, is_int8, render
+from exporters.tell import Tell
 from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.frame import pad_to_multiple
-from sdk.golden import GOLDEN_NAME, Golden, golden_to_bytes
+from sdk.golden import GOLDEN_NAME, Golden, golden_from_bytes, golden_to_bytes
 from sdk.manifest import FileEntry, InputSpec, Manifest, OutputSpec, VariantEntry
 from sdk.scenes import draw_scene
+from sdk.trust.calibration import TRUST_NAME
 from sdk.variants import planned_variant
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     """
     golden = golden_of(source)
     draft = draft_manifest(source, options, golden)
-    batches = scene_batches(source.multiple)
+    batches = [*scene_batches(source.multiple), golden_from_bytes(golden).image[None]]
     made = [_make(source, options, draft, variant_id, batches, tell) for variant_id in options.variants]
     verdicts = [one.verdict for one in made if one.verdict is not None]
     if not all(verdict.passed for verdict in verdicts):
@@ -102,7 +103,7 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     reports = _reports(source, options, made, verdicts)
     entries = tuple(FileEntry.of(path, data) for path, data in sorted(reports.items()))
     manifest = replace(draft, variants=tuple(one.entry for one in made), reports=entries)
-    files |= reports | {CARD: model_card(manifest).encode()}
+    files |= reports | {CARD: model_card(manifest, source.trust).encode()}
     manifest = replace(manifest, model_card=FileEntry.of(CARD, files[CARD]))
     return Built(manifest, files, tuple(one.parity for one in made), tuple(one.row for one in made))
 
@@ -114,13 +115,17 @@ def _make(
     tell.say(f"rendering {variant_id}")
     rendered = render(source.master, variant_id, embedded_json(draft), options.table)
     entry = variant_entry(variant_id, rendered)
-    kernels = check_kernels(variant_id, entry.format, rendered) if is_int8(variant_id) else None
     tell.say(f"comparing {variant_id} with {source.reference_name}")
     parity = compare(planned_variant(draft, entry), rendered, source.reference, batches)
     verdict = _judged(source, options, draft, entry, rendered, tell) if is_int8(variant_id) else None
     gate = _gate_entry(options, verdict) if is_int8(variant_id) and (verdict is None or verdict.passed) else None
-    shown = replace(entry, parity=parity.summary(), gate=gate)
-    return _Made(shown, rendered, parity, Row.of(shown, kernels), verdict)
+    shown = replace(entry, parity={**parity.summary(), "golden_count": _golden_count(parity)}, gate=gate)
+    return _Made(shown, rendered, parity, Row.of(shown, parity.int8), verdict)
+
+
+def _golden_count(parity: Parity) -> float:
+    """People in the golden photo, which is the last batch."""
+    return float(f"{parity.cases[-1].counted[0]:.6g}")
 
 
 def _gate_entry(options: Options, verdict: Verdict | None) -> dict[str, Any]:
@@ -153,6 +158,8 @@ def _reports(source: Source, options: Options, made: Sequence[_Made], verdicts: 
     }
     if options.table is not None:
         reports[TABLE_NAME] = options.table.to_json_bytes()
+    if source.trust is not None:
+        reports[TRUST_NAME] = source.trust.to_json_bytes()
     if verdicts:
         reports[GATE_NAME] = gate_json(options, verdicts)
     return reports

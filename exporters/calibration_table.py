@@ -20,6 +20,7 @@ SCHEMA = "skt-calibration/1"
 TABLE_NAME = "calibration/table.json"
 METHODS = ("minmax", "moving-minmax", "percentile-99.99", "percentile-99.999", "entropy")
 MAX_TABLE_BYTES = 16 * 2**20
+LATER = ("scales", "floats")  # keys that older tables lack
 AGAIN = "calibrate again with skt-export calibrate"
 
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -60,6 +61,8 @@ class CalibrationTable:
     photos: tuple[CalibrationPhoto, ...]
     sparse: bool = False  # dense photos were missing, and the user took that on
     corrections: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)  # target: bias: added to it
+    scales: dict[str, float] = field(default_factory=dict)  # target: factor of the last convolution, which is in float
+    floats: dict[str, tuple[str, ...]] = field(default_factory=dict)  # target: further convolutions that stay in float
     schema: str = SCHEMA
 
     def __post_init__(self) -> None:
@@ -76,6 +79,9 @@ class CalibrationTable:
                 _require(
                     all(map(math.isfinite, shifts)), f"correction of {name} for {target}", shifts, "finite numbers"
                 )
+        for target, scale in self.scales.items():
+            ok = math.isfinite(scale) and scale > 0
+            _require(ok, f"scale of the last convolution for {target}", scale, "a finite number above 0")
         hashes = [photo.sha256 for photo in self.photos]
         _require(len(set(hashes)) == len(hashes), "photos", f"{len(hashes)} photos", "each photo once")
 
@@ -97,8 +103,12 @@ class CalibrationTable:
             raise CalibrationError(message, hint=AGAIN, table=self.master, master=found)
 
     def to_json_bytes(self) -> bytes:
-        """Canonical JSON: keys sorted, UTF-8, a newline at the end; coverage is told beside the photos."""
-        plain = to_plain(self) | {"coverage": to_plain(self.coverage)}
+        """Canonical JSON: keys sorted, UTF-8, a newline at the end; coverage is told beside the photos.
+
+        What the first releases did not know is left out where it is empty.
+        """
+        known = {key: value for key, value in to_plain(self).items() if value or key not in LATER}
+        plain = known | {"coverage": to_plain(self.coverage)}
         return (json.dumps(plain, sort_keys=True, ensure_ascii=False, indent=1, allow_nan=False) + "\n").encode()
 
     @classmethod
@@ -112,7 +122,7 @@ class CalibrationTable:
             raise CalibrationError(f"{where}: {error.message}", hint=error.hint or AGAIN) from error
         except CalibrationError as error:
             raise CalibrationError(f"{where}: {error.message}", hint=AGAIN) from error
-        missing = sorted(set(to_plain(table)) - set(plain))
+        missing = sorted(set(to_plain(table)) - set(plain) - set(LATER))
         if missing:
             raise CalibrationError(f"{where}: key {missing[0]} is missing", hint=AGAIN)
         if told != to_plain(table.coverage):

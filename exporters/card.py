@@ -1,4 +1,4 @@
-"""MODEL_CARD.md, written from the manifest alone, so that both always say the same."""
+"""MODEL_CARD.md, written from the manifest and the calibration of trust alone, so that they always say the same."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdk.manifest import Manifest, VariantEntry
+from sdk.trust.calibration import TrustCalibration
 
 NETWORKS = {
     "bl": "the VGG-19 network of Bayesian Loss (Ma et al., ICCV 2019, arXiv 1908.03684)",
@@ -35,10 +36,10 @@ ENCODERS = {
 }
 
 
-def model_card(manifest: Manifest) -> str:
-    """The card, Markdown."""
+def model_card(manifest: Manifest, trust: TrustCalibration | None = None) -> str:
+    """The card, Markdown; trust: what the package's counts are held against, where it holds that."""
     parts = [_what(manifest), _contract(manifest), _variants(manifest.variants), *_int8(manifest.variants)]
-    parts.append(_accuracy(manifest.provenance))
+    parts += [_accuracy(manifest.provenance), *_trust(trust)]
     return "\n".join([*parts, _data(manifest), _limits(manifest.provenance), _made(manifest)])
 
 
@@ -143,6 +144,35 @@ def _range(part: dict[str, Any]) -> str:
 
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
+
+
+def _trust(trust: TrustCalibration | None) -> list[str]:
+    """Intervals and false alarms as they were measured; nothing where there is no calibration."""
+    if trust is None:
+        return []
+    measured, share = trust.measured, trust.intervals.share
+    covered = measured.coverage
+    photos = f"{measured.photos} labelled photos ({', '.join(measured.sets)}), split {measured.splits} times at random"
+    rows = [_interval_row(trust, place) for place in range(len(trust.intervals.bins))]
+    told = f"""## Trust
+
+* Each count comes with an interval that is to hold the true number in {share:.0%} of photos. On {photos}
+  into three parts to calibrate on and one to measure, it held in {covered.mean:.1%}
+  ({covered.lowest:.0%} to {covered.highest:.0%} in nine splits of ten).
+* Of the photos held out, {measured.false_alarms:.1%} were told to be unlike the others: false alarms.
+* Counted by {measured.backend}.
+  It holds for photos like these; what is unlike them has a state that says so.
+"""
+    columns = ["| people counted | photos | interval at the lower end |", "|---|---|---|"]
+    return [told, "\n".join([*columns, *rows, ""])]
+
+
+def _interval_row(trust: TrustCalibration, place: int) -> str:
+    bins = trust.intervals.bins
+    here, after = bins[place], [one.fewest for one in bins[place + 1 : place + 2]]
+    low, high = trust.intervals.around(here.fewest)
+    counted = f"{here.fewest:.0f} to {after[0]:.0f}" if after else f"{here.fewest:.0f} or more"
+    return f"| {counted} | {here.photos} | {low:.0f} to {high:.0f} |"
 
 
 def _data(manifest: Manifest) -> str:

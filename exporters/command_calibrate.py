@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from exporters.command_options import calibration_options, refuse_missing_default, teller
+from exporters.command_options import calibration_options, model_option, refuse_missing_default, teller
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.config import to_plain
@@ -22,7 +22,7 @@ FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.option("-m", "--model", type=FILE, help="A checkpoint's folder, or a package. [default: the shipped package]")
+@model_option
 @click.option("-o", "--output", type=FILE, default=Path("table.json"), show_default=True, help="The table to write.")
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @calibration_options
@@ -37,6 +37,7 @@ def calibrate(
     method: str,
     bias_correction: bool,
     allow_sparse: bool,
+    gate: str,
     as_json: bool,
 ) -> None:
     """Find between which values each tensor of a model lies on photos, for INT8 exports with --calib TABLE.
@@ -48,16 +49,16 @@ def calibrate(
     if output.exists() and not force:
         raise ExportError(f"{output} already exists", hint="pass --force to replace it")
     with export_extra():
+        from exporters.gate import parse_limits
         from exporters.int8 import Int8Request, make_table
         from exporters.source import open_source
 
+        limits = parse_limits(gate)
+        request = Int8Request(calib, calib_photos, method, limits, (), allow_sparse, bias_correction)
         tell = teller()
         tell.say(f"reading {model or DEFAULT_PACKAGE}")
         refuse_missing_default(model or DEFAULT_PACKAGE)
         with open_source(model or DEFAULT_PACKAGE) as source:
-            request = Int8Request(
-                calib, calib_photos, method, allow_sparse=allow_sparse, bias_correction=bias_correction
-            )
             table = make_table(source, request, tell)
     try:
         write_whole(output, table.to_json_bytes())

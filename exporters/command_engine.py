@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from exporters.command_options import package_argument
 from exporters.engine_build import build_plan
 from exporters.engine_choose import Contender, Measured, choose, variants_to_build
 from exporters.engine_cuda import Gpu
@@ -46,7 +47,7 @@ class Made:
 
 
 @click.command("build-engine")
-@click.argument("package", type=FILE)
+@package_argument
 @click.option("--precision", "precisions", type=click.Choice(["fp16", "int8", "fp32"]), multiple=True,
               help="Repeat it for several. [default: fp16 and int8, as far as they are in PACKAGE]")  # fmt: skip
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from exporters.command_options import package_argument
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.errors import ExportError
@@ -20,7 +21,7 @@ FORMATS = ("onnx", "tensorrt")  # that are ONNX files, and have rules
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path))
+@package_argument
 @click.option("--for", "format_", type=click.Choice(FORMATS), help="The engine of an ONNX file. [default: tensorrt]")
 @json_option
 @friendly

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from exporters.command_options import package_argument
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.config import to_plain
@@ -18,7 +19,7 @@ TABLE_NAME = "calibration/table.json"
 
 
 @click.command()
-@click.argument("package", type=FILE)
+@package_argument
 @json_option
 @friendly
 def inspect(package: Path, as_json: bool) -> None:
@@ -34,7 +35,7 @@ def inspect(package: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("package", type=FILE)
+@package_argument
 @json_option
 @friendly
 def verify(package: Path, as_json: bool) -> None:

@@ -15,16 +15,17 @@ from sdk.errors import AccuracyGateError, ConfigError, ExportError
 from sdk.files import write_whole
 
 if TYPE_CHECKING:
-    from exporters.int8 import Tell
+    from exporters.tell import Tell
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 METHODS = ("minmax", "moving-minmax", "percentile-99.99", "percentile-99.999", "entropy")
 CHOSEN = 64  # photos
+DEFAULT = "default"  # what the shipped package is called on a command line
 
 
 def calibration_options(command: Command) -> Command:
-    """Add --calib, --calib-photos, --method, --bias-correction and --allow-sparse."""
+    """Add --calib, --calib-photos, --method, --bias-correction, --allow-sparse and --gate."""
     options = (
         click.option("--calib", multiple=True, metavar="PHOTOS", help="For INT8: a folder, a labelled set NAME:ROOT"
                      "[:PART[:SPLIT]], or a table.json of skt-export calibrate. Repeat it for more photos."),
@@ -32,29 +33,36 @@ def calibration_options(command: Command) -> Command:
                      help="Calibrate on this many photos at most."),
         click.option("--method", type=click.Choice(METHODS), default=METHODS[0], show_default=True,
                      help="How ranges are found."),
-        click.option("--bias-correction", is_flag=True, help="Take back how quantisation shifts each layer's mean."),
+        click.option("--bias-correction/--no-bias-correction", default=True, show_default=True,
+                     help="Take back what quantisation shifts; keep layers in float where that is not enough."),
         click.option("--allow-sparse", is_flag=True, help="Calibrate without dense photos, and mark the package."),
+        click.option("--gate", default="", metavar="LIMITS", help="Per cent: mae=1,bias=0.5,bin=3,photo=10; or off."),
     )  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def gate_options(command: Command) -> Command:
-    """Add --gate and --gate-photos."""
-    options = (
-        click.option("--gate", default="", metavar="LIMITS", help="Per cent: mae=1,bias=0.5,bin=3,photo=10; or off."),
-        click.option("--gate-photos", multiple=True, metavar="PHOTOS", help="Other photos than --calib leaves."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+def package_argument(command: Command) -> Command:
+    """Add PACKAGE, in which the word default is the shipped package."""
+    return click.argument("package", type=FILE, callback=shipped_or_given)(command)
+
+
+def model_option(command: Command) -> Command:
+    """Add -m."""
+    told = "A checkpoint's folder, or a package. [default: the shipped package, also called default]"
+    return click.option("-m", "--model", type=FILE, callback=shipped_or_given, help=told)(command)
+
+
+def shipped_or_given(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """The path, or the shipped package for the word default."""
+    return DEFAULT_PACKAGE if path == Path(DEFAULT) else path
 
 
 def teller() -> Tell:
     """Says on stderr what is done, with bars where that is a terminal."""
     with export_extra():
-        from exporters.int8 import Tell
+        from exporters.tell import Tell
 
     return Tell(say, Progress)
 

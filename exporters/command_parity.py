@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from exporters.command_options import say
+from exporters.command_options import package_argument, say
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 
 
 @click.command()
-@click.argument("package", type=click.Path(path_type=Path))
+@package_argument
 @json_option
 @friendly
 def parity(package: Path, as_json: bool) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from exporters.kernels import Kernels
 from sdk.manifest import VariantEntry
 
 CONVERSION = "reports/conversion.json"
@@ -22,13 +21,13 @@ class Row:
     bytes: int
     parity: dict[str, Any]
     gate: dict[str, Any] | None
-    kernels: Kernels | None
+    int8: tuple[int, int] | None = None  # convolutions that its engine computes in 8 bits, and that are stored so
 
     @classmethod
-    def of(cls, entry: VariantEntry, kernels: Kernels | None = None) -> Row:
+    def of(cls, entry: VariantEntry, int8: tuple[int, int] | None = None) -> Row:
         """From a manifest's entry."""
         size = sum(file.size for file in entry.files)
-        return cls(entry.id, size, entry.parity or {}, entry.gate, kernels)
+        return cls(entry.id, size, entry.parity or {}, entry.gate, int8)
 
     @property
     def status(self) -> str:
@@ -37,16 +36,14 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        kernels = (
-            None if self.kernels is None else {"convolutions": self.kernels.convolutions, "int8": self.kernels.int8}
-        )
+        kernels = None if self.int8 is None else dict(zip(("running", "stored"), self.int8, strict=True))
         about = {
             "variant": self.variant,
             "bytes": self.bytes,
             "engine": self.parity.get("engine"),
             "status": self.status,
         }
-        return {**about, "parity": self.parity, "gate": self.gate, "kernels": kernels}
+        return {**about, "parity": self.parity, "gate": self.gate, "int8_convolutions": kernels}
 
 
 def conversion_json(rows: Sequence[Row]) -> bytes:
@@ -68,7 +65,7 @@ def conversion_table(rows: Sequence[Row]) -> str:
 
 def _cells(row: Row) -> list[str]:
     gate = row.gate or {}
-    kernels = "-" if row.kernels is None else f"{row.kernels.int8} of {row.kernels.convolutions}"
+    kernels = "-" if row.int8 is None else "{} of {}".format(*row.int8)
     figures = [_percent(gate.get(key)) for key in ("mae_percent", "bias_percent")]
     parity = [_small(row.parity.get(key)) for key in ("max_relative_count_error", "max_density_error")]
     size = f"{row.bytes / 2**20:.1f} MiB"

@@ -180,12 +180,13 @@ def judge(
 def refusal(verdicts: Sequence[Verdict], report: bytes) -> AccuracyGateError:
     """The error of the variants that failed, with the report of all."""
     failed = [verdict for verdict in verdicts if not verdict.passed]
-    told = "; ".join(f"{verdict.variant}: {_told(verdict)}" for verdict in failed)
+    told = "; ".join(f"{verdict.variant}: {told_misses(verdict)}" for verdict in failed)
     details = {verdict.variant: verdict.summary() for verdict in verdicts}
     return AccuracyGateError(f"the accuracy gate failed: {told}", report=report.decode(), variants=details)
 
 
-def _told(verdict: Verdict) -> str:
+def told_misses(verdict: Verdict) -> str:
+    """The limits that do not hold, in words; empty where all do."""
     missed = [check for check in verdict.checks if not check.passed]
     return ", ".join(f"{check.name} {check.found:+.2f} % (limit {check.limit:g})" for check in missed)
 

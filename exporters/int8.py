@@ -2,59 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from exporters.bias import with_corrections
-from exporters.calibration import TILE, calibrate
+from exporters.calibration import calibrate
 from exporters.calibration_choice import CHOSEN, Count, check_choice, check_disjoint, count_shots, split, told_coverage
 from exporters.calibration_photos import Shot
 from exporters.calibration_sets import find_shots
 from exporters.calibration_table import MAX_TABLE_BYTES, CalibrationTable
+from exporters.counting import master_counter
 from exporters.gate import Gate, Limits, check_enough
-from exporters.parity import opened
+from exporters.margin import Margin
 from exporters.quantize import TARGETS
-from exporters.render import render
-from runtimes import Backend, Variant
+from exporters.tell import Tell
 from sdk.errors import CalibrationError, ConfigError
 from sdk.evaluation import Failure
-from sdk.whole import Pieces, whole_density
 
 if TYPE_CHECKING:
     from exporters.source import Source
 
 NO_CALIBRATION = "give --calib a folder of photos, a labelled set, or a table that skt-export calibrate wrote"
 WARNED = 3  # unreadable photos that are named
-
-
-class Progress(Protocol):
-    """A bar; see `sdk.commands.common.Progress`."""
-
-    def advance(self) -> None:
-        """One more is done."""
-
-    def clear(self) -> None:
-        """Take the bar away."""
-
-
-@dataclass(frozen=True)
-class Tell:
-    """How to say what is being done."""
-
-    say: Callable[[str], None]
-    bar: Callable[[int, str], Progress]
-
-    @contextmanager
-    def over(self, photos: int) -> Iterator[Callable[[], None]]:
-        """A bar over so many photos, taken away at the end; call what it gives after each."""
-        bar = self.bar(photos, "photos")
-        try:
-            yield bar.advance
-        finally:
-            bar.clear()
 
 
 @dataclass(frozen=True)
@@ -67,7 +38,7 @@ class Int8Request:
     limits: Limits | None = field(default_factory=Limits)  # None: no gate
     gate_photos: tuple[str, ...] = ()  # folders and labelled sets; without any, what --calib leaves
     allow_sparse: bool = False
-    bias_correction: bool = False
+    corrected: bool = True  # take back what quantisation shifts; else ranges alone
 
 
 def prepare(source: Source, request: Int8Request, tell: Tell) -> tuple[CalibrationTable, Gate | None]:
@@ -88,27 +59,6 @@ def make_table(source: Source, request: Int8Request, tell: Tell) -> CalibrationT
     """A new table, whatever the source holds."""
     with master_counter(source) as count:
         return _calibrated(source, request, count, tell)[0]
-
-
-@contextmanager
-def master_counter(source: Source) -> Iterator[Count]:
-    """People in a photo by the fp32 master, in OpenVINO where it is installed: it is the quicker engine."""
-    variant_id = "openvino-fp32" if _has_openvino() else "onnx-fp32"
-    files = render(source.master, variant_id, b"{}", None)
-    format_ = variant_id.partition("-")[0]
-    variant = Variant(variant_id, format_, "fp32", stride=source.stride, multiple=source.multiple)
-    with opened(variant, files) as backend:
-        yield counter_of(backend, source)
-
-
-def counter_of(backend: Backend, source: Source) -> Count:
-    """People in a photo by a loaded variant, whole or in tiles, as `CrowdCounter` counts it."""
-    pieces = Pieces(TILE, source.halo, source.multiple, source.stride)
-
-    def count(shot: Shot) -> float:
-        return float(whole_density(backend.run, shot.load(), pieces)[0].sum(dtype="float64"))
-
-    return count
 
 
 def _table(source: Source, request: Int8Request, count: Count, tell: Tell) -> tuple[CalibrationTable, list[Shot]]:
@@ -149,11 +99,17 @@ def _calibrated(source: Source, request: Int8Request, count: Count, tell: Tell) 
         table = calibrate(
             source.master, chosen, request.method, multiple=source.multiple, sparse=sparse, progress=advance
         )
-    if request.bias_correction:
-        tell.say("measuring how quantisation shifts each layer")
-        with tell.over(len(TARGETS) * len(chosen)) as advance:
-            table = with_corrections(source.master, table, chosen, multiple=source.multiple, progress=advance)
-    return table, rest
+    return (_corrected(source, request, table, chosen, tell) if request.corrected else table), rest
+
+
+def _corrected(
+    source: Source, request: Int8Request, table: CalibrationTable, chosen: list[Shot], tell: Tell
+) -> CalibrationTable:
+    """The table with what brings INT8 back to fp32's counts on the photos that were calibrated on."""
+    tell.say("measuring how quantisation shifts each layer")
+    with tell.over(len(TARGETS) * len(chosen)) as advance:
+        table = with_corrections(source.master, table, chosen, multiple=source.multiple, progress=advance)
+    return Margin(source, tuple(chosen), request.limits or Limits(), tell).fitted(table)
 
 
 def _found(words: Sequence[str], tell: Tell) -> list[Shot]:
@@ -185,9 +141,3 @@ def _tell_failures(failures: Sequence[Failure], tell: Tell) -> None:
         tell.say(f"warning: left out: {failure.message}")
     if len(failures) > WARNED:
         tell.say(f"warning: left out: {len(failures) - WARNED} more that cannot be read")
-
-
-def _has_openvino() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("openvino") is not None

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sdk.errors import ConfigError, ExportError
 from sdk.files import replacing_folder
 from sdk.manifest import Manifest, VariantEntry
-from sdk.package import Package
 
 KINDS = {"triton": ("onnx", "openvino"), "ovms": ("openvino",)}  # server: formats that it reads, preferred first
 PRECISIONS = ("int8", "fp16", "fp32")  # preferred first; int8 only where its gate passed
@@ -49,15 +48,18 @@ class Layout:
             raise ConfigError(f"max_batch is for triton, not for {self.kind}", hint="leave it out")
 
 
-def write_layout(package: Package, layout: Layout, output: Path, *, force: bool = False) -> tuple[str, list[str]]:
+def write_layout(
+    manifest: Manifest, contents: Mapping[str, bytes], layout: Layout, output: Path, *, force: bool = False
+) -> tuple[str, list[str]]:
     """Write the folder, whole or not at all; the variant's id, and the files' paths below `output`.
 
-    With `force` an existing folder is replaced, if it holds nothing but an earlier layout of this model.
+    contents: of the package, by path. With `force` an existing folder is replaced, if it holds nothing but an earlier
+    layout of this model.
     """
-    name = layout.name or Layout(layout.kind, package.manifest.name).name
+    name = layout.name or Layout(layout.kind, manifest.name).name
     check_output(output, name, force=force)
-    entry = choose(package.manifest, layout)
-    files = layout_files(package.manifest, entry, package.read(entry.id), layout)
+    entry = choose(manifest, layout)
+    files = layout_files(manifest, entry, {file.basename: contents[file.path] for file in entry.files}, layout)
     with replacing_folder(output) as folder:
         for path, data in files.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

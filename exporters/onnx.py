@@ -65,7 +65,11 @@ def load_model(data: bytes, where: str) -> onnx.ModelProto:
 
 
 def check(model: onnx.ModelProto) -> None:
-    """Refuse a graph that ONNX does not allow, or with other inputs and outputs than ours."""
+    """Refuse a graph of another opset, one that ONNX does not allow, or with other inputs and outputs than ours."""
+    opsets = [(opset.domain, opset.version) for opset in model.opset_import]
+    if opsets != [("", OPSET)]:
+        told = " and ".join(f"{domain or 'ONNX'} {version}" for domain, version in opsets)
+        raise ExportError(f"the ONNX graph has opset {told}, expected ONNX {OPSET}", hint="export the model again")
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -19,7 +19,7 @@ from sdk.scenes import draw_empty, draw_scene
 
 Batch = NDArray[np.uint8]  # (n, h, w, 3) BGR
 Reference = Callable[[Batch], Output]
-ENGINES = {format_: engine for engine, format_ in READS.items()}  # format: the engine that reads it
+ENGINES = {format_: engine for engine, format_ in reversed(READS.items())}  # format: the first engine that reads it
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class Parity:
     arithmetic: str  # what the engine computed in
     limits: Limits
     cases: tuple[Case, ...]
+    int8: tuple[int, int] | None = None  # convolutions that run in 8 bits, and that are stored so, where that is known
 
     @property
     def passed(self) -> bool:
@@ -96,7 +97,7 @@ def compare(variant: Variant, files: Mapping[str, bytes], reference: Reference, 
         cases = tuple(_case(reference(batch), backend.run(batch), batch) for batch in batches)
         info = backend.info()
     limits = LIMITS[variant.precision]
-    parity = Parity(variant.id, info.engine, info.engine_version, info.precision, limits, cases)
+    parity = Parity(variant.id, info.engine, info.engine_version, info.precision, limits, cases, info.int8)
     if not parity.passed:
         raise _refusal(parity)
     return parity

@@ -3,15 +3,16 @@
     cpu        u8 activations, each with a zero point of its own: what ONNX Runtime and OpenVINO have kernels for
     tensorrt   s8 symmetric activations before each convolution, fp16 between, biases in fp16, no zero point but 0
 
-Weights are s8, symmetric, with a scale for each output channel. The stem that normalises pixels, the last convolution
-and the sum of people stay in float.
+Weights are s8, symmetric, with a scale for each output channel. The stem that normalises pixels, the last convolution,
+the sum of people and what the table says stay in float.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,19 +38,20 @@ class Scheme:
     last_in_float: bool = True  # leave the density head's last convolution as it is
     float_edges: bool = True  # do not round what a resize or a float convolution takes
     bias_correction: bool = False  # add the table's corrections to the biases
+    floats: tuple[str, ...] = ()  # the names of further convolutions to leave as they are
 
 
 def int8_model(
     master: onnx.ModelProto, table: CalibrationTable, target: str, scheme: Scheme | None = None
 ) -> onnx.ModelProto:
     """The master with QuantizeLinear and DequantizeLinear where the scheme says; the same inputs, the same bytes."""
-    scheme = scheme or Scheme(bias_correction=target in table.corrections)
+    scheme = scheme or default_scheme(table, target)
     if target not in TARGETS:
         raise ExportError(f"unknown INT8 target {target!r}", hint=f"known: {', '.join(TARGETS)}")
     table.check_master(master)
-    base = _corrected(master, table, target) if scheme.bias_correction else master
+    excluded = excluded_convolutions(master, scheme)
+    base = _corrected(master, table, target, excluded) if scheme.bias_correction else master
     ranges = _ranges(base, table)
-    excluded = excluded_convolutions(base, scheme)
     if target == "tensorrt":
         _check_half(ranges)
         base = half_trunk(base)
@@ -60,12 +62,21 @@ def int8_model(
     return made
 
 
+def default_scheme(table: CalibrationTable, target: str) -> Scheme:
+    """How packages are made: with the table's corrections for a target, and its layers in float."""
+    return Scheme(bias_correction=target in table.corrections, floats=table.floats.get(target, ()))
+
+
 def excluded_convolutions(master: onnx.ModelProto, scheme: Scheme) -> list[str]:
     """The names of the convolutions that stay in float."""
     first, last = trunk(master)
     nodes = master.graph.node
-    excluded = [nodes[first].name] * scheme.first_in_float + [nodes[last].name] * scheme.last_in_float
-    if all(node.name in excluded for node in nodes if node.op_type == "Conv"):
+    names = [node.name for node in nodes if node.op_type == "Conv"]
+    if unknown := sorted(set(scheme.floats) - set(names)):
+        raise CalibrationError(f"the model has no convolution {unknown[0]} to leave in float", hint="calibrate again")
+    named = [nodes[first].name] * scheme.first_in_float + [nodes[last].name] * scheme.last_in_float
+    excluded = [*named, *(name for name in scheme.floats if name not in named)]
+    if set(excluded) == set(names):
         raise ExportError("the scheme leaves no convolution to quantise", hint="quantise the first or the last one")
     return excluded
 
@@ -83,11 +94,26 @@ def with_added_biases(master: onnx.ModelProto, shifts: dict[str, tuple[float, ..
     return copy
 
 
-def _corrected(master: onnx.ModelProto, table: CalibrationTable, target: str) -> onnx.ModelProto:
+def _corrected(
+    master: onnx.ModelProto, table: CalibrationTable, target: str, excluded: Sequence[str]
+) -> onnx.ModelProto:
+    """The master with the table's corrections of what is quantised, and the last convolution scaled."""
     if target not in table.corrections:
         message = f"the calibration table holds no bias correction for {target}"
-        raise CalibrationError(message, hint="calibrate with --bias-correction")
-    return with_added_biases(master, table.corrections[target])
+        raise CalibrationError(message, hint="calibrate without --no-bias-correction")
+    exact = {node.input[2] for node in master.graph.node if node.name in excluded and len(node.input) == 3}
+    shifts = {bias: shift for bias, shift in table.corrections[target].items() if bias not in exact}
+    return _with_scaled_head(with_added_biases(master, shifts), table.scales.get(target, 1.0))
+
+
+def _with_scaled_head(model: onnx.ModelProto, scale: float) -> onnx.ModelProto:
+    """The model, changed: weight and bias of its last convolution times a number."""
+    head = model.graph.node[trunk(model)[1]]
+    for tensor in model.graph.initializer:
+        if tensor.name in head.input[1:]:
+            scaled = numpy_helper.to_array(tensor) * np.float32(scale)
+            tensor.CopyFrom(numpy_helper.from_array(scaled, tensor.name))
+    return model
 
 
 def _ranges(master: onnx.ModelProto, table: CalibrationTable) -> dict[str, tuple[float, float]]:
@@ -155,10 +181,12 @@ def _edges(base: onnx.ModelProto, excluded: list[str]) -> dict[str, str]:
     Eight bits of what the head takes would round the many small densities to nothing; a resize would round twice.
     """
     makers = {node.output[0]: node for node in base.graph.node}
+    taken = Counter(name for node in base.graph.node for name in node.input)
     edges = {}
     for node in base.graph.node:
         maker = makers.get(node.input[0])
-        if maker is None or not (node.op_type == "Resize" or node.name in excluded):
+        takes_float = node.op_type == "Resize" or node.name in excluded
+        if maker is None or not takes_float or taken[node.input[0]] > 1:
             continue
         if maker.op_type == "Relu" and makers[maker.input[0]].op_type == "Conv":
             edges[maker.input[0]] = maker.name

@@ -19,6 +19,7 @@ from runtimes import Candidate, LoadOptions, Output, load
 from sdk import __version__
 from sdk.errors import ArtifactError
 from sdk.package import Package
+from sdk.trust.calibration import TrustCalibration, read_trust
 from sdk.variants import planned_variant
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Source:
     reference: Reference  # the answers that every variant must give
     reference_name: str
     table: CalibrationTable | None = None  # of a package that holds one
+    trust: TrustCalibration | None = None  # of a package that holds one
 
     @property
     def halo(self) -> int:
@@ -58,12 +60,17 @@ class Source:
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
     """The model at `path`: the folder of a checkpoint, or a package."""
-    if (path / "facts.json").exists():
+    if is_checkpoint(path):
         yield from_checkpoint(path)
     else:
         _refuse_near_misses(path)
         with Package.open(path) as package:
             yield from from_package(package)
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether this is a checkpoint's folder; else it is a package, or nothing."""
+    return (path / "facts.json").exists()
 
 
 def from_checkpoint(path: Path) -> Source:
@@ -111,6 +118,7 @@ def from_package(package: Package) -> Iterator[Source]:
             reference=backend.run,
             reference_name=f"{MASTER} in onnxruntime {backend.info().engine_version}",
             table=_table(package),
+            trust=read_trust(package),
         )
 
 

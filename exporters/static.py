@@ -7,7 +7,7 @@ it is proven against the variant that it was made of.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +18,11 @@ from exporters.needs import export_extra
 from exporters.onnx import INPUT
 from runtimes import Candidate, LoadOptions, load
 from runtimes.plan import arithmetic
-from sdk.errors import ExportError
+from sdk.errors import ConfigError, ExportError
 from sdk.frame import pad_to
 from sdk.manifest import FileEntry, Manifest, VariantEntry
 from sdk.scenes import draw_scene
+from sdk.trust.calibration import TRUST_NAME, TrustCalibration
 from sdk.variants import planned_variant
 
 Size = tuple[int, int]  # height and width, pixels
@@ -40,14 +41,15 @@ def with_static(
     if source.format != "openvino" or source.size is not None:
         message = f"variant {variant_id} is {source.format}{' of one size' if source.size else ''}"
         raise ExportError(message, hint="variants of one size are made of OpenVINO variants that take any")
-    check_size(manifest, size)
+    check_sizes([size], [variant_id], manifest.input.multiple, manifest.receptive_halo)
     if static_id(variant_id, size) in [variant.id for variant in manifest.variants]:
         raise ExportError(f"the package already holds {static_id(variant_id, size)}", hint="export it anew, or use it")
     made = static_ir({entry.basename: files[entry.path] for entry in source.files}, size)
     entry = static_entry(source, made, size)
     prove(manifest, source, entry, {**files, **{file.path: made[file.basename] for file in entry.files}})
     whole = replace(manifest, variants=(*manifest.variants, entry))
-    card = model_card(whole).encode()
+    trust = TrustCalibration.from_json_bytes(files[TRUST_NAME]) if TRUST_NAME in files else None
+    card = model_card(whole, trust).encode()
     whole = replace(whole, model_card=FileEntry.of(whole.model_card.path, card))
     added = {file.path: made[file.basename] for file in entry.files}
     return whole, {**files, **added, whole.model_card.path: card}
@@ -81,14 +83,22 @@ def static_entry(source: VariantEntry, files: Mapping[str, bytes], size: Size) -
     return replace(source, id=made, files=entries, size=size)
 
 
-def check_size(manifest: Manifest, size: Size) -> None:
-    """Refuse a size off the model's grid, and one in whose windows halos leave no room."""
-    multiple = manifest.input.multiple
-    least = (-(-manifest.receptive_halo // multiple) * 2 + 1) * multiple
-    for what, side in zip(("height", "width"), size, strict=True):
-        if side % multiple or side < least:
-            message = f"{what} {side} is no size for this model: expected a multiple of {multiple}, {least} or more"
-            raise ExportError(message, hint="576x864 and 1088x1920 suit most cameras", size=list(size))
+def check_sizes(sizes: Sequence[Size], variants: Sequence[str], multiple: int, halo: int) -> None:
+    """Refuse sizes that no variant could take: off the grid, too small for halos, or where none is of OpenVINO."""
+    if sizes and not any(map(is_openvino, variants)):
+        message = f"--size is for OpenVINO variants, and there are {', '.join(variants)}"
+        raise ConfigError(message, hint="add --format openvino")
+    least = (-(-halo // multiple) * 2 + 1) * multiple
+    for size in sizes:
+        for what, side in zip(("height", "width"), size, strict=True):
+            if side % multiple or side < least:
+                message = f"{what} {side} is no size for this model: expected a multiple of {multiple}, {least} or more"
+                raise ExportError(message, hint="576x864 and 1088x1920 suit most cameras", size=list(size))
+
+
+def is_openvino(variant_id: str) -> bool:
+    """Whether a variant can be fixed to a size."""
+    return variant_id.startswith("openvino-")
 
 
 def prove(manifest: Manifest, source: VariantEntry, made: VariantEntry, files: Mapping[str, bytes]) -> None:

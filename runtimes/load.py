@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BACKENDS = {
     "onnxruntime": "runtimes.ort:OrtBackend",
     "openvino": "runtimes.openvino:OpenVinoBackend",
+    "torch": "runtimes.torch_gpu:TorchBackend",
 }
 
 Files = Mapping[str, bytes]  # by name in the variant's folder: model.onnx, or model.xml and model.bin
@@ -48,8 +49,8 @@ def open_first(
 ) -> tuple[Backend, tuple[Attempt, ...]]:
     """The best candidate that loads, and the failed attempts before it.
 
-    Only a request that names nothing goes on to the next candidate; each failure is then logged and stands in the
-    notes of the backend's info. An explicit request raises the first failure.
+    Only a request that names nothing, or is not strict, goes on to the next candidate that fits it; each failure is
+    then logged and stands in the notes of the backend's info. Any other request raises the first failure.
     """
     if not chosen.candidates:
         raise _nothing_to_try(chosen)
@@ -58,7 +59,7 @@ def open_first(
         try:
             return load(candidate, files_for(candidate.variant), _with_notes(options, attempts)), tuple(attempts)
         except BackendError as error:  # noqa: PERF203 - a load takes far longer than the try
-            if chosen.request.explicit:
+            if chosen.request.one_try:
                 raise
             log.warning("%s did not load: %s", candidate.label, error)
             attempts.append(Attempt(candidate, error))

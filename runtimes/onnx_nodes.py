@@ -50,18 +50,18 @@ def _fields(data: memoryview) -> Iterator[tuple[int, memoryview]]:
     """The fields of a message: number, and content; of plain numbers the content is left out."""
     at = 0
     while at < len(data):
-        tag, at = _varint(data, at)
+        tag, at = read_varint(data, at)
         number, kind = tag >> 3, tag & 7
         if kind == VARINT:
-            _, at = _varint(data, at)
+            _, at = read_varint(data, at)
             continue
-        size, at = _varint(data, at) if kind == SIZED else ({EIGHT_BYTES: 8, FOUR_BYTES: 4}[kind], at)
+        size, at = read_varint(data, at) if kind == SIZED else ({EIGHT_BYTES: 8, FOUR_BYTES: 4}[kind], at)
         if kind == SIZED:
             yield number, data[at : at + size]
         at += size
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
+def read_varint(data: memoryview, at: int) -> tuple[int, int]:
     """A number in groups of 7 bits, the lowest first, and where it ends."""
     value = shift = 0
     while True:

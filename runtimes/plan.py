@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
 from runtimes.base import Grid
 from runtimes.errors import ConfigError
-from runtimes.tables import ALIASES, AUTO, DEVICES, OPSETS, PRECISIONS, RANKS, READS
+from runtimes.tables import ALIASES, ASKED_PRECISIONS, AUTO, DEVICES, OPSETS, PRECISIONS, RANKS, READS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runtimes.environment import Engine, Environment
+
+
+BF16 = "bf16"
+TORCH_PRECISIONS = ("fp32", "fp16", BF16)
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,25 @@ class Request:
 
     device: str = AUTO  # auto, cpu, cuda, cuda:1, gpu, npu, intel:gpu, intel:npu
     backend: str = AUTO  # auto, or an engine
-    precision: str = AUTO  # auto, fp32, fp16, int8: as stored in the package
+    precision: str = AUTO  # auto; fp32, fp16, int8: as stored in the package; bf16: computed in it
     variant: str = AUTO  # auto, or the id of a variant of the package
+    strict: bool | None = None  # True: the best or an error; False: the next that fits; None: True where one is named
 
     def __post_init__(self) -> None:
         kind = self.device if self.device in (AUTO, *ALIASES) else _kind(self.device)
         _known("device", kind, (AUTO, *ALIASES, *DEVICES))
         _known("backend", self.backend, (AUTO, *READS))
-        _known("precision", self.precision, (AUTO, *PRECISIONS))
+        _known("precision", self.precision, (AUTO, *ASKED_PRECISIONS))
 
     @property
     def explicit(self) -> bool:
         """Whether anything is named, so that only what was named will do."""
-        return self != Request()
+        return replace(self, strict=None) != Request()
+
+    @property
+    def one_try(self) -> bool:
+        """Whether the best that fits must load, and nothing takes its place."""
+        return self.explicit if self.strict is None else self.strict
 
 
 @dataclass(frozen=True)
@@ -104,7 +114,7 @@ def plan(variants: Sequence[Variant], environment: Environment, request: Request
         engine = environment.engine(name)
         for device in engine.devices or ("",):
             if (refusal := _refusal(variant, engine, device, environment, request)) is None:
-                candidates.append(Candidate(variant, name, device, arithmetic(variant.precision, device)))
+                candidates.append(Candidate(variant, name, device, _computed(variant, name, device, request)))
             else:
                 discarded.append(Discard(variant, name, device, *refusal))
     candidates.sort(key=lambda candidate: _rank(candidate, environment.arch))
@@ -114,6 +124,13 @@ def plan(variants: Sequence[Variant], environment: Environment, request: Request
 def arithmetic(stored: str, device: str) -> str:
     """The precision that a device computes in: a CPU expands fp16 weights and computes in fp32."""
     return "fp32" if device == "cpu" and stored == "fp16" else stored
+
+
+def _computed(variant: Variant, engine: str, device: str, request: Request) -> str:
+    """bf16 where it was asked for, and what torch, which computes as it is told, was asked for."""
+    if request.precision == BF16 or (engine == "torch" and request.precision in TORCH_PRECISIONS):
+        return request.precision
+    return arithmetic(variant.precision, device)
 
 
 Refusal = tuple[str, str]  # reason, fix
@@ -129,6 +146,8 @@ def _refusal(
         _too_old(variant, engine),
         _not_asked_for(variant, engine.name, device, request),
         _of_another_size(variant, device, request),
+        _no_bf16(variant, engine.name, device, environment, request),
+        _not_for_torch(variant, engine.name, device, request),
         _not_proven(variant, device, environment, request),
     )
     return next((refusal for refusal in checks if refusal), None)
@@ -171,8 +190,33 @@ def _not_asked_for(variant: Variant, engine: str, device: str, request: Request)
         return f"backend {request.backend} was asked for", f"ask for backend {engine} or auto"
     if request.device != AUTO and not _matches(device, request.device):
         return f"device {request.device} was asked for", f"ask for device {device} or auto"
-    if request.precision not in (AUTO, variant.precision):
+    computed = TORCH_PRECISIONS if engine == "torch" else (BF16,)
+    if request.precision not in (AUTO, *computed, variant.precision):
         return f"precision {request.precision} was asked for", f"ask for precision {variant.precision} or auto"
+    return None
+
+
+def _no_bf16(variant: Variant, engine: str, device: str, environment: Environment, request: Request) -> Refusal | None:
+    """OpenVINO computes floats in bf16 on a CPU that has it."""
+    if request.precision != BF16 or engine == "torch":
+        return None
+    if variant.precision == "int8":
+        return "bf16 was asked for, and this variant is int8", "ask for precision int8 or auto"
+    if engine != "openvino" or device != "cpu":
+        return f"{engine} on {device} does not compute in bf16 in this release", "use openvino on a CPU with bf16"
+    if BF16 not in environment.cpu_flags:
+        return "this CPU has no bf16", "ask for precision fp32 or auto"
+    return None
+
+
+def _not_for_torch(variant: Variant, engine: str, device: str, request: Request) -> Refusal | None:
+    """It is for GPUs; on a CPU it only shows that it answers as the others do."""
+    if engine != "torch":
+        return None
+    if variant.precision != "fp32":
+        return "torch runs fp32 variants alone, and computes as it is asked to", "ask for an fp32 variant"
+    if device == "cpu" and (request.backend, request.device) != ("torch", "cpu"):
+        return "torch is slower on a CPU than other engines", "ask for backend torch and device cpu to try it"
     return None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 AUTO = "auto"
-PRECISIONS = ("fp32", "fp16", "int8")
-READS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "torch"}  # engine: format
+PRECISIONS = ("fp32", "fp16", "int8")  # as stored
+ASKED_PRECISIONS = ("fp32", "bf16", "fp16", "int8")  # bf16 is never stored: some CPUs compute floats in it
+READS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}  # engine: format
 DEVICES = ("cpu", "cuda", "intel:gpu", "intel:npu")
 ALIASES = {"gpu": ("cuda", "intel:gpu"), "npu": ("intel:npu",)}  # what a request may say for short
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from sdk.occupancy import Occupancy, OccupancyLog
     from sdk.result import CountResult, Timings
     from sdk.smoothing import ExponentialSmoother, MedianSmoother, RateOfChange, Smoothed
-    from sdk.streams import StreamLimits, StreamResult
+    from sdk.streams import Stable, StreamLimits, StreamResult
     from sdk.timing import Moment
+    from sdk.trust.correction import Correction
     from sdk.zones import Zone, Zones
     from sdk.zones_count import ZoneCount
     from sdk.zones_picture import draw_zones
@@ -32,6 +33,7 @@ _HOMES = {
     "Alarm": "sdk.alarms",
     "AlarmEvent": "sdk.alarms",
     "AlarmRules": "sdk.alarms",
+    "Correction": "sdk.trust.correction",
     "CountOptions": "sdk.counter",
     "CountResult": "sdk.result",
     "CrowdCounter": "sdk.counter",
@@ -44,6 +46,7 @@ _HOMES = {
     "RateOfChange": "sdk.smoothing",
     "SktError": "sdk.errors",
     "Smoothed": "sdk.smoothing",
+    "Stable": "sdk.streams",
     "StreamLimits": "sdk.streams",
     "StreamResult": "sdk.streams",
     "Timings": "sdk.result",
@@ -57,6 +60,7 @@ __all__ = [
     "Alarm",
     "AlarmEvent",
     "AlarmRules",
+    "Correction",
     "CountOptions",
     "CountResult",
     "CrowdCounter",
@@ -69,6 +73,7 @@ __all__ = [
     "RateOfChange",
     "SktError",
     "Smoothed",
+    "Stable",
     "StreamLimits",
     "StreamResult",
     "Timings",

@@ -15,19 +15,23 @@ from numpy.typing import NDArray
 from runtimes import Backend, BackendInfo, LoadOptions, Plan, Request, open_first, plan, probe
 from sdk.cache import cache_folder
 from sdk.errors import ConfigError, InputError
-from sdk.frame import Frame, Image, Photo, decode, shrink
+from sdk.frame import Image, Photo, decode, rescale, shrink
 from sdk.many import in_order
 from sdk.package import Package
 from sdk.result import CountResult, Timings
 from sdk.tiling import room_between_halos
 from sdk.timing import Stopwatch
+from sdk.trust.calibration import TrustCalibration, read_trust
+from sdk.trust.correction import Correction
+from sdk.trust.picture import look_at
+from sdk.trust.state import state_of
 from sdk.variants import planned_variants
 from sdk.whole import Pieces, whole_density
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from sdk.streams import Stream, StreamLimits
+    from sdk.streams import Stable, Stream, StreamLimits
 
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
@@ -61,12 +65,13 @@ class CrowdCounter:
     lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
     anything named is kept to or refused. backend may also be a loaded one, such as a `FakeBackend` in a test, which
     then answers in place of the package's model and is closed with the counter. threads: of a CPU engine, all cores if
-    absent.
+    absent. strict: True lets "auto", too, take its first choice alone; False lets what is named go on to the next that
+    fits it, and says so. correction: of the camera whose frames are counted, from skt-calibrate.
 
     Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the request is what users write out
         self,
         package: str | os.PathLike[str] | None = None,
         *,
@@ -74,28 +79,35 @@ class CrowdCounter:
         backend: str | Backend = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        strict: bool | None = None,
         options: CountOptions | None = None,
+        correction: Correction | None = None,
     ) -> None:
         self.options = options or CountOptions()
+        self._correction = correction
         with Package.open(DEFAULT_PACKAGE if package is None else package) as opened:
             self.manifest = opened.manifest
             # a tile that is too small is refused now, not when the first large photo comes
             room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
             self._size: tuple[int, int] | None = None  # of all that the engine takes, where it takes no other
+            self._trust: TrustCalibration | None = None
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
-            request = Request(device, backend, precision, self.options.variant)
-            self._plan = plan(planned_variants(self.manifest), probe(), request)
+            self._trust = read_trust(opened)
+            request = Request(device, backend, precision, self.options.variant, strict)
+            self._plan = plan(planned_variants(self.manifest), probe(quick=True), request)
             self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
-    def count(self, photo: Photo) -> CountResult:
+    def count(self, photo: Photo, correction: Correction | None = None) -> CountResult:
         """People in one photo: a path, the bytes of an image file, or a uint8 array (h, w, 3) BGR.
+
+        correction: of the camera that took it; the counter's own if absent.
 
         Raises InputError for what is no photo, InferenceError when the engine fails or this counter is closed.
         """
-        return self._counted(_decoded(photo))
+        return self._counted(_decoded(photo), correction)
 
     def count_many(self, photos: Iterable[Photo]) -> Iterator[CountResult | InputError]:
         """The results of many photos as they come, in their order; in place of a bad photo's, its error.
@@ -108,22 +120,33 @@ class CrowdCounter:
     def _counted_or_error(self, decoded: Decoded | InputError) -> CountResult | InputError:
         return decoded if isinstance(decoded, InputError) else self._counted(decoded)
 
-    def _counted(self, decoded: Decoded) -> CountResult:
+    def _counted(self, decoded: Decoded, correction: Correction | None = None) -> CountResult:
         watch, image = Stopwatch(), decoded.image
-        frame = shrink(image, self.options.max_side)
+        fix = correction or self._correction
+        asked = rescale(image, 1.0 if fix is None else fix.scale)
+        frame = shrink(asked.image, self.options.max_side)
         density, tiles = self.density(frame.image)
+        if fix is not None:
+            density = density * np.float32(fix.factor)
         engine_ms = watch.lap_ms()
-        timings = Timings(decoded.ms, engine_ms, decoded.ms + engine_ms)
+        trust, look = self._trust, look_at(image)
+        state = state_of(look, None if trust is None else trust.likeness)
+        timings = Timings(decoded.ms, engine_ms, decoded.ms + engine_ms + watch.lap_ms())
         return CountResult(
             count=float(density.sum(dtype=np.float64)),
             density=density,
             stride=self.manifest.output.stride,
-            scale=frame.scale,
+            scale=asked.scale * frame.scale,
             tiles=tiles,
             backend=self._backend.info(),
             timings=timings,
-            warnings=self._warnings(image, frame),
+            warnings=(*self._warnings(image, frame.image, frame.scale), *self._doubts(image, fix)),
             photo=image,
+            state=state.name,
+            reasons=state.reasons,
+            intervals=None if trust is None else trust.intervals,
+            look=look,
+            correction=fix,
         )
 
     def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:
@@ -139,16 +162,18 @@ class CrowdCounter:
         every: float | None = None,
         policy: str = "auto",
         limits: StreamLimits | None = None,
+        stable: Stable | None = None,
     ) -> Stream:
         """Results of a camera, video, folder or pipe, one after the other; iterate over it in a `with`.
 
         source: `rtsp://`, `http://`, `/dev/video0`, `csi://0`, `raw://1920x1080` (stdin), a video file or a folder.
         every: seconds between counted frames. policy: "latest" drops the oldest frames when the engine is late, "all"
-        none; "auto" is latest for cameras. Raises ConfigError, InputError; later failures are results.
+        none; "auto" is latest for cameras. stable: when more frames may be left out, because counts hardly change.
+        Raises ConfigError, InputError; later failures are results.
         """
         from sdk.streams import Feed, Sampling, Stream, StreamLimits, read_source
 
-        return Stream(self.count, Feed(read_source(source), Sampling(every, policy), limits or StreamLimits()))
+        return Stream(self.count, Feed(read_source(source), Sampling(every, policy, stable), limits or StreamLimits()))
 
     def density(self, image: Image) -> tuple[NDArray[np.float32], int]:
         """People per cell of a frame (h, w, 3) uint8 BGR at its own size, and in how many tiles it was run."""
@@ -181,15 +206,19 @@ class CrowdCounter:
         multiple = self.manifest.input.multiple
         return -(-self.manifest.receptive_halo // multiple) * multiple
 
-    def _warnings(self, image: Image, frame: Frame) -> tuple[str, ...]:
+    def _doubts(self, image: Image, fix: Correction | None) -> tuple[str, ...]:
+        model = f"{self.manifest.name} {self.manifest.version}"
+        return () if fix is None else fix.doubts(model, (image.shape[0], image.shape[1]))
+
+    def _warnings(self, image: Image, frame: Image, shrunk: float) -> tuple[str, ...]:
         height, width = image.shape[:2]
         notes = list(self._backend.info().notes)
         if min(height, width) < SMALLEST_SIDE:
             notes.append(f"the photo is {width} x {height} pixels; below {SMALLEST_SIDE} counts mean little")
-        if self._size is not None and (frame.image.shape[0] < self._size[0] or frame.image.shape[1] < self._size[1]):
+        if self._size is not None and (frame.shape[0] < self._size[0] or frame.shape[1] < self._size[1]):
             notes.append(PADDED.format(*self._size))
-        if frame.scale != 1.0:
-            notes.append(f"the photo was shrunk by {frame.scale:.3f} (max_side), which changes counts")
+        if shrunk != 1.0:
+            notes.append(f"the photo was shrunk by {shrunk:.3f} (max_side), which changes counts")
         return tuple(notes)
 
 

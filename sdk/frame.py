@@ -27,7 +27,7 @@ class Frame:
     """A photo ready to be counted."""
 
     image: Image  # upright, and scaled where a policy asked for that
-    scale: float  # its size beside the photo's own: 1.0 unless `max_side` shrank it
+    scale: float  # its size beside the photo's own: 1.0 unless `max_side` shrank it or a correction scaled it
 
 
 def decode(photo: Photo) -> Image:
@@ -133,6 +133,16 @@ def shrink(image: Image, max_side: int | None) -> Frame:
     scale = max_side / longest
     size = scaled_size(image.shape[1], image.shape[0], scale)
     return Frame(np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8), scale)
+
+
+def rescale(image: Image, scale: float) -> Frame:
+    """The frame at that scale: shrunk by area, enlarged smoothly."""
+    if scale == 1.0:
+        return Frame(image, 1.0)
+    size = scaled_size(image.shape[1], image.shape[0], scale)
+    check_pixels(size[1], size[0], f"the frame scaled by {scale:g}")
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return Frame(np.asarray(cv2.resize(image, size, interpolation=how), np.uint8), scale)
 
 
 def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:

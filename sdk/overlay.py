@@ -15,17 +15,17 @@ FONT = cv2.FONT_HERSHEY_DUPLEX
 INK, PALE_INK, PAPER = (255, 255, 255), (200, 196, 190), (26, 22, 20)  # BGR
 
 
-def draw_overlay(photo: Image, density: NDArray[np.float32], count: float, cell: float) -> Image:
+def draw_overlay(photo: Image, density: NDArray[np.float32], count: float, cell: float, note: str = "") -> Image:
     """The photo (h, w, 3) BGR under a heat map of `density` (rows, columns), with `count` in a corner.
 
-    cell: pixels of the photo that a cell of the density covers, each way.
+    cell: pixels of the photo that a cell of the density covers, each way. note: what else to know, in ASCII, above.
     """
     heat = heat_map(density, photo.shape[0], photo.shape[1], cell)
     picture = np.empty(photo.shape, np.uint8)
     for top in range(0, len(photo), STRIP):
         rows = np.s_[top : top + STRIP]
         picture[rows] = blend(np.ascontiguousarray(photo[rows]), heat[rows])
-    return draw_count(picture, count)
+    return draw_note(draw_count(picture, count), note)
 
 
 def heat_map(density: NDArray[np.float32], height: int, width: int, cell: float) -> Image:
@@ -57,6 +57,18 @@ def draw_count(picture: Image, count: float) -> Image:
         return picture
     place = np.s_[height - label.shape[0] - margin : height - margin, margin : margin + label.shape[1]]
     picture[place] = (0.18 * picture[place] + 0.82 * label).astype(np.uint8)
+    return picture
+
+
+def draw_note(picture: Image, note: str) -> Image:
+    """The picture with a line on a dark strip along its upper side, as much of it as there is room for."""
+    height, width = picture.shape[:2]
+    size = max(10, round(min(height, width) * 0.026))  # of capitals, in pixels
+    if not note or height < 4 * size:
+        return picture
+    strip = picture[: 2 * size]
+    strip[:] = (0.18 * strip + 0.82 * np.array(PAPER)).astype(np.uint8)
+    cv2.putText(picture, note, (size, round(1.5 * size)), FONT, size / 22, INK, max(1, size // 12), cv2.LINE_AA)
     return picture
 
 

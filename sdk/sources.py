@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,12 +75,20 @@ def _expand(argument: str, leave_out: Path | None) -> list[Path]:
     return sorted(photos, key=lambda photo: natural(str(photo)))
 
 
-def _photos_below(folder: Path, leave_out: Path | None) -> list[Path]:
-    photos: list[Path] = []
+def walk_photos(folder: str | os.PathLike[str], *, leave_out: Path | None = None) -> Iterator[str]:
+    """The path of each photo below a folder, one folder after the other, however many there are; hidden ones left out.
+
+    leave_out: a folder, resolved, that is left out with all below it.
+    """
     for place, inner, names in os.walk(folder):
-        inner[:] = [name for name in inner if not name.startswith(".") and Path(place, name).resolve() != leave_out]
-        photos += [Path(place, name) for name in names if _is_photo(name)]
-    return sorted(photos, key=lambda photo: natural(str(photo)))
+        inner[:] = sorted(
+            name for name in inner if not name.startswith(".") and Path(place, name).resolve() != leave_out
+        )
+        yield from (str(Path(place, name)) for name in sorted(names) if _is_photo(name))
+
+
+def _photos_below(folder: Path, leave_out: Path | None) -> list[Path]:
+    return sorted(map(Path, walk_photos(folder, leave_out=leave_out)), key=lambda photo: natural(str(photo)))
 
 
 def _is_photo(name: str) -> bool:

@@ -12,12 +12,15 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sdk.errors import ConfigError, SktError
 from sdk.timing import Stopwatch
+
+if TYPE_CHECKING:
+    from sdk.result import CountResult
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 STOPPED = 130  # exit code after Ctrl-C, as shells have it
@@ -90,6 +93,18 @@ def csv_line(values: Sequence[str]) -> str:
     return buffer.getvalue()
 
 
+def trust_columns(result: CountResult) -> dict[str, Any]:
+    """What a line of CSV says of a count's interval, its state and what else to know."""
+    low, high = result.interval or ("", "")
+    ends = {name: end if isinstance(end, str) else f"{end:.1f}" for name, end in (("low", low), ("high", high))}
+    return {**ends, "reasons": "; ".join(result.reasons), "warnings": "; ".join(result.warnings)}
+
+
+def in_words(interval: tuple[float, float] | None) -> str:
+    """An interval for people to read; empty where there is none."""
+    return "" if interval is None else f"{interval[0]:,.0f} to {interval[1]:,.0f}"
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 
 
@@ -98,7 +113,7 @@ def engine_options(command: Command) -> Command:
     options = (
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:0, intel:gpu, intel:npu."),
         click.option("--backend", default="auto", show_default=True, help="auto, onnxruntime, openvino."),
-        click.option("--precision", default="auto", show_default=True, help="auto, fp32, fp16, int8."),
+        click.option("--precision", default="auto", show_default=True, help="auto, fp32, bf16, fp16, int8."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the engine; all cores if absent."),
     )
     for option in reversed(options):

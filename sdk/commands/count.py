@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sdk.commands.common import Progress, csv_line, engine_options, friendly, json_option, one_line, print_json
+from sdk.commands.common import (
+    Progress,
+    csv_line,
+    engine_options,
+    friendly,
+    in_words,
+    json_option,
+    one_line,
+    print_json,
+    trust_columns,
+)
 from sdk.commands.stream import (
     StreamArguments,
     configured,
@@ -30,7 +40,7 @@ if TYPE_CHECKING:
     from sdk.zones import Zones
 
 COLUMNS = ("photo", "count", "width", "height", "ms", "engine", "device", "precision", "scale", "tiles", "warnings",
-           "error")  # fmt: skip
+           "error", "low", "high", "state", "reasons")  # fmt: skip
 FAILED = InputError.exit_code
 WIDEST = 60  # characters of a photo's name in the table
 FOLDER = click.Path(path_type=Path)
@@ -243,7 +253,7 @@ def csv_row(outcome: Outcome, columns: Sequence[str]) -> str:
     if isinstance(outcome.result, InputError):
         values["error"] = outcome.result.message
     else:
-        values["warnings"] = "; ".join(outcome.result.warnings)
+        values |= trust_columns(outcome.result)
         values |= {f"zone {zone.name}": round(zone.count, 3) for zone in outcome.result.zones}
     return csv_line([str(values.get(column, "")) for column in columns])
 
@@ -254,7 +264,7 @@ class Table:
     def __init__(self, photos: Sequence[PhotoFile]) -> None:
         self._width = min(max(5, *(len(one_line(str(photo.path))) for photo in photos)), WIDEST)
         self._warned: set[str] = set()
-        click.echo(f"{'photo':<{self._width}}  {'people':>9}  {'time':>9}  backend")
+        click.echo(f"{'photo':<{self._width}}  {'people':>9}  {'between':>13}  {'time':>9}  backend")
 
     def show(self, outcome: Outcome) -> None:
         """One photo."""
@@ -266,6 +276,8 @@ class Table:
             click.echo(
                 f"  {one_line(zone.name)[: self._width]:<{self._width}}{zone.count:>9,.1f}  {zone.on_ground()}".rstrip()
             )
+        if outcome.result.note:
+            click.echo(f"  {outcome.result.note}")
         for warning in outcome.result.warnings:
             if warning not in self._warned:
                 self._warned.add(warning)
@@ -274,7 +286,10 @@ class Table:
     def _row(self, name: str, result: CountResult) -> str:
         shown = name if len(name) <= self._width else f"…{name[1 - self._width :]}"
         used = f"{result.backend.engine} {result.backend.device} {result.backend.precision}"
-        return f"{shown:<{self._width}}  {result.count:>9,.1f}  {result.timings.total_ms:>6.0f} ms  {used}"
+        between = in_words(result.interval)
+        return (
+            f"{shown:<{self._width}}  {result.count:>9,.1f}  {between:>13}  {result.timings.total_ms:>6.0f} ms  {used}"
+        )
 
 
 if __name__ == "__main__":

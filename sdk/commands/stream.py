@@ -16,16 +16,18 @@ from typing import Any, TypeVar
 
 import click
 
-from sdk.commands.common import csv_line, one_line, print_json
+from sdk.commands.common import csv_line, in_words, one_line, print_json, trust_columns
 from sdk.errors import ConfigError, InputError
 from sdk.sinks.option import sink_option
 from sdk.streams.camera import CameraConfig, CameraResult
 from sdk.streams.cameras import Cameras, CamerasConfig, EngineConfig, read_cameras
 from sdk.streams.limits import POLICIES, StreamLimits
 from sdk.streams.source import is_stream
+from sdk.streams.stable import Stable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error")
+COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error",
+           "low", "high", "state", "reasons")  # fmt: skip
 FAILED = InputError.exit_code
 
 
@@ -40,6 +42,8 @@ class StreamArguments:
     camera: str | None = None
     wait: bool = False
     max_cpu: float | None = None  # percent
+    correction: Path | None = None
+    stable: Stable | None = None
 
     @property
     def given(self) -> bool:
@@ -52,7 +56,16 @@ def percent(text: str) -> float:
     try:
         return float(text.removesuffix("%"))
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is no percentage, as in 50%") from error
+        raise click.BadParameter(f"{text!r} is no number, as in 50%") from error
+
+
+def error_allowed(text: str) -> Stable:
+    """3 people or 5%."""
+    value = percent(text)
+    try:
+        return Stable(percent=value) if text.endswith("%") else Stable(people=value)
+    except ConfigError as error:
+        raise click.BadParameter(error.message) from error
 
 
 def stream_options(command: Command) -> Command:
@@ -70,6 +83,15 @@ def stream_options(command: Command) -> Command:
         click.option("--policy", type=click.Choice(POLICIES), help="When late: drop frames (latest) or wait (all)."),
         click.option("--camera", metavar="NAME", help="What readings call the stream; its address if absent."),
         click.option("--wait", is_flag=True, help="Keep trying where a camera is away at the start."),
+        click.option(
+            "--correction", type=click.Path(path_type=Path), metavar="FILE", help="Of the camera, from skt-calibrate."
+        ),
+        click.option(
+            "--stable",
+            type=error_allowed,
+            metavar="PEOPLE|PERCENT",
+            help="Count fewer frames while counts differ by no more: 3, or 5%; one every 10 s at least.",
+        ),
         click.option("--max-cpu", type=percent, metavar="PERCENT", help="Of all cores, kept by counting fewer frames."),
     )
     for option in reversed(options):
@@ -93,7 +115,14 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
         raise ConfigError(f"{len(words)} sources, expected one stream", hint="several: skt-count -c cameras.yaml")
     limits = StreamLimits(wait=stream.wait)
     source = CameraConfig(
-        words[0], every=stream.every, policy=stream.policy or "auto", zones=zones, sinks=stream.sinks, limits=limits
+        words[0],
+        every=stream.every,
+        policy=stream.policy or "auto",
+        stable=stream.stable,
+        zones=zones,
+        correction=stream.correction,
+        sinks=stream.sinks,
+        limits=limits,
     )
     name = stream.camera or source.feed().source.shown
     return CamerasConfig({name: source}, max_cpu=stream.max_cpu)
@@ -156,6 +185,7 @@ def csv_row(taken: CameraResult, columns: tuple[str, ...]) -> str:
     values: dict[str, Any] = taken.to_json()
     result, error = taken.stream.result, taken.stream.error
     if result is not None:
+        values |= trust_columns(result)
         values["warnings"] = "; ".join((*result.warnings, *taken.said))
         values |= {f"zone {zone.name}": round(zone.count, 3) for zone in result.zones}
     if error is not None:
@@ -169,7 +199,8 @@ class Lines:
     def __init__(self, width: int, *, alone: bool) -> None:
         self._width = 0 if alone else min(width, 24)
         self._warned: set[tuple[str, str]] = set()
-        click.echo(f"{self._name('camera')}{'time':<23}  {'frame':>7}  {'people':>9}  {'late':>8}  {'dropped':>7}")
+        heads = f"{'time':<23}  {'frame':>7}  {'people':>9}  {'between':>13}  {'late':>8}  {'dropped':>7}"
+        click.echo(f"{self._name('camera')}{heads}")
 
     def show(self, taken: CameraResult) -> None:
         """One result."""
@@ -179,11 +210,13 @@ class Lines:
             return
         late = f"{seen.latency_ms:>5.0f} ms" if seen.latency_ms else ""
         click.echo(
-            f"{self._name(taken.camera)}{self._time(taken)}  {seen.number:>7}  {seen.result.count:>9,.1f}  {late:>8}"
-            f"  {seen.drops:>7}"
+            f"{self._name(taken.camera)}{self._time(taken)}  {seen.number:>7}  {seen.result.count:>9,.1f}"
+            f"  {in_words(seen.result.interval):>13}  {late:>8}  {seen.drops:>7}"
         )
         for zone in seen.result.zones:
             click.echo(f"  {one_line(zone.name):<32}  {zone.count:>9,.1f}  {zone.on_ground()}".rstrip())
+        if seen.result.note:
+            click.echo(f"  {seen.result.note}")
         for line in taken.said:
             click.echo(one_line(f"  {line}"))
         for warning in seen.result.warnings:

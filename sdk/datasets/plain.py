@@ -15,6 +15,7 @@ from sdk.datasets.text import read_json_object, read_text
 from sdk.errors import InputError
 
 HEADER = ["photo", "x", "y"]
+COUNTS_HEADER = ["photo", "count"]
 EXPECTED_CSV = "the header photo,x,y and a row for each head"
 EXPECTED_JSON = '{"photo.jpg": [[x, y], ...]}'
 
@@ -22,15 +23,41 @@ EXPECTED_JSON = '{"photo.jpg": [[x, y], ...]}'
 def own_points(root: Path, _part: str, split: str) -> Iterator[Sample]:
     """A CSV or JSON file; in a folder `SPLIT.csv`, `SPLIT.json`, or `points.csv`, `points.json` for every split."""
     label = _label_file(root, split)
-    rows = _read_json(label) if label.suffix.lower() == ".json" else _read_csv(label)
-    if not rows:
-        raise InputError(f"label {label} names no photo", hint=f"expected {EXPECTED_CSV} or {EXPECTED_JSON}")
+    rows = read_points(label)
     check_unique([str((label.parent / name).resolve()) for name in rows], label)
     for name in sorted(rows, key=natural):
         photo = label.parent / name
         if not photo.is_file():
             raise InputError(f"no photo {photo}", hint=f"{label} names it; names are relative to its folder")
         yield own_sample(name, photo, checked_points(rows[name], label), label)
+
+
+def read_points(label: Path) -> dict[str, object]:
+    """The head points of each photo that a CSV or JSON file names, not yet checked; refuses one without photos."""
+    rows = _read_json(label) if label.suffix.lower() == ".json" else _read_csv(label)
+    if not rows:
+        raise InputError(f"label {label} names no photo", hint=f"expected {EXPECTED_CSV} or {EXPECTED_JSON}")
+    return rows
+
+
+def read_head_counts(label: Path) -> dict[str, int]:
+    """The people of each photo that a CSV file names, without saying where they are."""
+    lines = csv.reader(read_text(label).splitlines())
+    header = [cell.strip().lower() for cell in next(lines, [])]
+    if header != COUNTS_HEADER:
+        raise InputError(f"{label} begins with {','.join(header)!r}", hint="expected the header photo,count")
+    counts: dict[str, int] = {}
+    for row in lines:
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        where = f"{label}, line {lines.line_num}"
+        if len(cells) != len(COUNTS_HEADER) or not cells[0] or not cells[1].isdecimal():
+            raise InputError(f"{where} is {','.join(row)!r}", hint="expected a photo and a whole number of people")
+        if cells[0] in counts:
+            raise InputError(f"{where}: {cells[0]} is counted twice", hint="remove one of the rows")
+        counts[cells[0]] = int(cells[1])
+    return counts
 
 
 def _label_file(root: Path, split: str) -> Path:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sdk.errors import ConfigError
 from sdk.sinks.base import Sink
 from sdk.sinks.errors import SinkError
+from sdk.sinks.folder import check_folder_of
 from sdk.sinks.line_file import LineFile
 from sdk.sinks.patient import Patient
 from sdk.sinks.reading import Reading
@@ -34,8 +35,7 @@ class DailyCsv(Sink):
     """NAME.csv becomes NAME-2026-01-31.csv: the day of each reading, and its times, in `zone`."""
 
     def __init__(self, path: Path, zone: tzinfo) -> None:
-        if not path.parent.is_dir():
-            raise SinkError(f"no folder {path.parent} for {path.name}", hint="make it first")
+        check_folder_of(path)
         self._path = path
         self._zone = zone
         self._day: date | None = None

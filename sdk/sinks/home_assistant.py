@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from sdk.sinks.reading import STATES, Reading
+from sdk.sinks.reading import Reading
+from sdk.trust.state import STATES
 
 EXPIRE_S = 300  # without a reading for so long, a sensor shows as unavailable
 
@@ -33,7 +34,11 @@ def announcements(place: Place, reading: Reading) -> Iterator[tuple[str, dict[st
             "State",
             {"value_template": "{{ value_json.state }}", "device_class": "enum", "options": list(STATES)},
         ),
+        "reasons": ("Reasons", {"value_template": "{{ (value_json.reasons | join('; '))[:255] }}"}),
     }
+    for end, name in enumerate(("low", "high") if reading.interval is not None else ()):
+        template = f"{{{{ value_json.interval[{end}] }}}}"
+        sensors[name] = (f"Count, {name}est", {**people, "value_template": template})
     for zone in reading.zones:
         template = f"{{{{ value_json.zones[{json.dumps(zone)}] }}}}"
         sensors[f"zone_{identifier(zone)}"] = (zone, {**people, "value_template": template})

@@ -44,4 +44,4 @@ def picture_of(result: CountResult, chosen: PictureSettings) -> Image:
             heads = around_heads(result.density, picture, cell)
             hidden = np.where(heads[..., None], hidden, picture)
         picture = hidden
-    return draw_overlay(picture, result.density, result.count, cell) if chosen.overlay else picture
+    return draw_overlay(picture, result.density, result.count, cell, result.note) if chosen.overlay else picture

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from sdk.errors import ConfigError
 from sdk.sinks.base import Health, Sink
 from sdk.sinks.errors import SinkError
-from sdk.sinks.reading import STATES, Reading
+from sdk.sinks.reading import Reading
 from sdk.sinks.target import Target, settings
 from sdk.timing import Stopwatch
+from sdk.trust.state import REASONS, STATES
 
 if TYPE_CHECKING:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -59,6 +60,7 @@ class Gauges:
         fresh = [reading for reading, age in last if age <= self._stale_s]
         yield from _people(fresh)
         yield _states(fresh)
+        yield _reasons(fresh)
         yield _time(reading for reading, _ in last)
         yield from _totals([reading for reading, _ in last], taken, latency)
 
@@ -130,6 +132,15 @@ def _states(readings: Iterable[Reading]) -> GaugeMetricFamily:
         for name in STATES:
             state.add_metric((reading.camera, name), float(reading.state == name))
     return state
+
+
+def _reasons(readings: Iterable[Reading]) -> GaugeMetricFamily:
+    reason = _gauge("crowd_state_reason", "1 for each reason why the state is not ok.", ("camera", "reason"))
+    for reading in readings:
+        for name in dict.fromkeys(text.partition(":")[0] for text in reading.reasons):
+            if name in REASONS:
+                reason.add_metric((reading.camera, name), 1.0)
+    return reason
 
 
 def _time(readings: Iterable[Reading]) -> GaugeMetricFamily:

@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sdk.errors import InputError
+from sdk.trust.state import STATES
 
 if TYPE_CHECKING:
     from sdk.result import CountResult
 
 SCHEMA = "skt-reading/1"
-STATES = ("ok", "degraded", "untrusted")
 
 
 def new_id() -> str:
@@ -92,13 +92,19 @@ class Reading:
 
 
 def reading_of(result: CountResult, camera: str, time: datetime, *, drops: int = 0) -> Reading:
-    """The reading that one count gives; its warnings become reasons. More is added with `dataclasses.replace`."""
+    """The reading that one count gives; `reasons` are those of its state, then its warnings, and a correction.
+
+    More is added with `dataclasses.replace`.
+    """
     used = result.backend
+    corrected = () if result.correction is None else (result.correction.in_words(),)
     return Reading(
         camera,
         time,
         result.count,
-        reasons=result.warnings,
+        interval=result.interval,
+        state=result.state,
+        reasons=(*result.reasons, *result.warnings, *corrected),
         zones={zone.name: zone.count for zone in result.zones},
         backend=f"{used.engine} {used.device} {used.precision}",
         latency_ms=result.timings.total_ms,

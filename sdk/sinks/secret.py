@@ -16,13 +16,13 @@ def reveal(text: str) -> str:
     kind, _, place = text.partition(":")
     secret = _from_file(place) if kind == "file" else _from_environment(place) if kind == "env" else text
     if not secret.isprintable():
-        raise ConfigError("a secret of a sink holds what cannot be printed", hint="it is one line of text")
+        raise ConfigError("a secret holds what cannot be printed", hint="it is one line of text")
     return secret
 
 
 def _from_environment(name: str) -> str:
     if name not in os.environ:
-        raise ConfigError(f"environment variable {name} is not set", hint="a sink takes its secret from there")
+        raise ConfigError(f"environment variable {name} is not set", hint="set it where the program starts")
     return os.environ[name]
 
 

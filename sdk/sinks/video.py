@@ -15,6 +15,7 @@ from sdk.errors import ConfigError
 from sdk.frame import Image
 from sdk.sinks.base import Health, Sink
 from sdk.sinks.errors import SinkError
+from sdk.sinks.folder import check_folder_of
 from sdk.sinks.pictures import PictureSettings, picture_of
 from sdk.sinks.reading import Reading
 from sdk.sinks.target import Target, settings
@@ -51,8 +52,7 @@ class VideoFiles(Sink):
     """NAME.mkv becomes NAME-CAMERA-20260131T120000.mkv, a new file after so long or when the frame's size changes."""
 
     def __init__(self, path: Path, chosen: VideoSettings) -> None:
-        if not path.parent.is_dir():
-            raise SinkError(f"no folder {path.parent} for {path.name}", hint="make it first")
+        check_folder_of(path)
         self._path = path
         self._chosen = chosen
         self._parts: dict[str, _Part] = {}

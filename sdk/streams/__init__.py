@@ -17,12 +17,14 @@ from sdk.streams.errors import (
 from sdk.streams.limits import Sampling, StreamLimits
 from sdk.streams.pump import Feed
 from sdk.streams.source import Source, is_stream, read_source
+from sdk.streams.stable import Stable
 from sdk.streams.stream import Stream, StreamResult, Streams
 
 __all__ = [
     "Feed",
     "Sampling",
     "Source",
+    "Stable",
     "Stream",
     "StreamCut",
     "StreamError",

@@ -21,8 +21,10 @@ from sdk.smoothing import MedianSmoother
 from sdk.streams.limits import Sampling, StreamLimits
 from sdk.streams.pump import Feed
 from sdk.streams.source import read_source
+from sdk.streams.stable import Stable
 from sdk.streams.stream import StreamResult
 from sdk.timing import Moment
+from sdk.trust.correction import Correction
 from sdk.zones import Zones
 
 FRAME = ""  # the name of what is no zone: the whole frame
@@ -37,7 +39,9 @@ class CameraConfig:
     password: str = ""  # env:NAME or file:PATH keep it out of the config
     every: float | None = None  # seconds between counted frames; None: all that there is time for
     policy: str = "auto"  # latest, all, auto
+    stable: Stable | None = None  # when more frames may be left out
     zones: Path | None = None  # a file of zones
+    correction: Path | None = None  # a file of skt-calibrate
     smooth_seconds: float | None = None  # window of the median; None: not smoothed
     alarm: AlarmRules | None = None  # on the people in the frame
     zone_alarms: dict[str, AlarmRules] = field(default_factory=dict)  # on those in a zone, by its name
@@ -49,7 +53,8 @@ class CameraConfig:
     def feed(self) -> Feed:
         """How it is read; raises ConfigError and StreamError where its source cannot be right."""
         source = read_source(self.source, user=self.user, password=self.password)
-        return Feed(source, Sampling(self.every, self.policy), self.limits)
+        fix = None if self.correction is None else Correction.read(self.correction)
+        return Feed(source, Sampling(self.every, self.policy, self.stable), self.limits, fix)
 
 
 @dataclass(frozen=True, eq=False)

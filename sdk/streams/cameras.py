@@ -75,8 +75,8 @@ class CamerasConfig:
 def read_cameras(path: Path) -> CamerasConfig:
     """The cameras of a YAML file; raises ConfigError for what it should not hold, with the nearest name.
 
-    What is read (model, videos, zones) lies beside the file; what is written (sinks, occupancy), in the current
-    folder. A camera that is away at the start is waited for.
+    What is read (model, videos, zones, corrections) lies beside the file; what is written (sinks, occupancy), in the
+    current folder. A camera that is away at the start is waited for.
     """
     config = parse(CamerasConfig, read_yaml(path))
     folder = path.parent
@@ -87,8 +87,10 @@ def read_cameras(path: Path) -> CamerasConfig:
 
 def _beside(camera: CameraConfig, folder: Path) -> CameraConfig:
     zones = None if camera.zones is None else folder / camera.zones
+    fix = None if camera.correction is None else folder / camera.correction
     source = camera.source if "://" in camera.source or camera.source == "-" else str(folder / camera.source)
-    return replace(camera, source=source, zones=zones, limits=replace(camera.limits, wait=True))
+    limits = replace(camera.limits, wait=True)
+    return replace(camera, source=source, zones=zones, correction=fix, limits=limits)
 
 
 @final

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from sdk.errors import ConfigError
+from sdk.streams.stable import Stable
 
 POLICIES = ("auto", "latest", "all")
 
@@ -33,6 +34,7 @@ class Sampling:
 
     every: float | None = None  # seconds from one to the next; None: all that there is time for
     policy: str = "auto"  # latest: when the engine is late, the oldest go; all: the source waits; auto: by its kind
+    stable: Stable | None = None  # when more frames may be left out; None: never
 
     def __post_init__(self) -> None:
         if self.every is not None and not (math.isfinite(self.every) and self.every > 0):

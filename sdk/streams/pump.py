@@ -18,6 +18,7 @@ from sdk.streams.mailbox import Ended, Failed, Mailbox, Seen
 from sdk.streams.readers import FolderReader, RawReader, Reader
 from sdk.streams.source import Source
 from sdk.timing import Moment
+from sdk.trust.correction import Correction
 
 log = logging.getLogger(__name__)
 LAPSE = 1.0  # seconds between the photos of a folder, where nothing else is said
@@ -34,6 +35,7 @@ class Feed:
     source: Source
     sampling: Sampling = field(default_factory=Sampling)
     limits: StreamLimits = field(default_factory=StreamLimits)
+    correction: Correction | None = None  # of the camera
 
     @property
     def latest(self) -> bool:
@@ -59,8 +61,19 @@ class Due:
     def __init__(self, every: float | None) -> None:
         self._every = every
         self._next = -np.inf
+        self._held = -np.inf
+
+    def hold(self, until: float) -> None:
+        """Take none before that time; may be called by another thread."""
+        self._held = until
+
+    def held(self, seconds: float) -> bool:
+        """Whether a frame of that time is left out; it may have been read before that was known."""
+        return seconds < self._held - 1e-6
 
     def __call__(self, seconds: float) -> bool:
+        if self.held(seconds):
+            return False
         if self._every is None:
             return True
         if seconds < self._next - 1e-6:
@@ -103,7 +116,7 @@ class Pump:
         self._number = 0
         self._failures = 0
         self._start = Moment.now()
-        self._due = Due(None if feed.source.kind == "folder" else feed.sampling.every)
+        self.due = Due(None if feed.source.kind == "folder" else feed.sampling.every)
         self._frozen = Frozen(feed.limits.frozen_seconds if feed.source.live else None)
         self._pauses = Pauses(FIRST_PAUSE, feed.limits.longest_pause_seconds)
         self._stop = threading.Event()
@@ -158,7 +171,7 @@ class Pump:
             self._number += 1
             moment = self._moment(reader)
             self.alive = Moment.now().monotonic
-            if not self._due(moment.monotonic):
+            if not self.due(moment.monotonic):
                 continue
             try:
                 image = reader.frame()

@@ -83,6 +83,9 @@ class RawReader(Reader):
         if 0 < got < len(self._bytes):
             message = f"{self._shown} ends within frame {self._frames + 1}: {got} of {len(self._bytes)} bytes"
             raise StreamCut(message, hint="is the size right?")
+        if not got and not self._frames:
+            message = f"{self._shown} ends before its first frame"
+            raise StreamCut(message, hint="did the program that writes to the pipe start?")
         self._frames += bool(got)
         return bool(got)
 

@@ -76,7 +76,13 @@ def read_source(text: str | os.PathLike[str], *, user: str = "", password: str =
     The password may be env:NAME or file:PATH, in a URI too. Raises ConfigError for what cannot be understood,
     StreamError for a file that is not there.
     """
-    text = os.fspath(text)
+    source = _read(os.fspath(text), user, password)
+    if (user or password) and source.kind != "network":
+        raise ConfigError(f"source {source.shown} takes no user and password", hint="leave them out")
+    return source
+
+
+def _read(text: str, user: str, password: str) -> Source:
     if text == "-":
         raise ConfigError("frames on stdin need a size", hint="as in raw://1920x1080, with ?format=nv12 where not BGR")
     if not text:

@@ -15,12 +15,16 @@ from sdk.result import CountResult
 from sdk.streams.budget import Budget
 from sdk.streams.mailbox import Ended, Failed, Item, Seen
 from sdk.streams.pump import Feed, Pump
+from sdk.streams.stable import Gaps
 from sdk.timing import Moment, processor_seconds
+from sdk.trust.picture import look_at
+from sdk.trust.state import State
+from sdk.trust.watch import Watch
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-Count = Callable[[Image], CountResult]
+Count = Callable[..., CountResult]  # of a frame (h, w, 3) BGR, and of the correction of its camera where it has one
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +39,7 @@ class StreamResult:
     result: CountResult | None = None  # of state ok
     error: InputError | None = None  # of state error
     latency_ms: float = 0.0  # from the frame to this result; 0 for recordings
+    gap_seconds: float = 0.0  # for which frames are left out after this one, because counts are stable
 
     @property
     def ok(self) -> bool:
@@ -55,6 +60,7 @@ class StreamResult:
             "drops": self.drops,
             "reconnects": self.reconnects,
             **({} if self.result is None else {**self.result.to_json(), "latency_ms": round(self.latency_ms, 2)}),
+            **({"gap_seconds": round(self.gap_seconds, 3)} if self.gap_seconds else {}),
             **({} if self.error is None else {"error": self.error.to_json()}),
         }
 
@@ -69,6 +75,9 @@ class _Turn:
         self.number = 0  # of its last frame
         self._told = self.pump.alive
         self._size: tuple[int, ...] = ()  # of its last frame
+        stable = feed.sampling.stable
+        self._gaps = None if stable is None else Gaps(stable)
+        self._watch = Watch(still=feed.limits.frozen_seconds is None)
 
     def ready(self, *, resting: bool) -> bool:
         """Whether it has something to tell, frames aside while the engine rests."""
@@ -93,13 +102,29 @@ class _Turn:
 
     def _counted(self, seen: Seen, plain: StreamResult, count: Count) -> StreamResult:
         try:
-            result = count(seen.image)
+            fix = self.pump.feed.correction
+            result = count(seen.image) if fix is None else count(seen.image, fix)
         except InputError as error:
             return replace(plain, state="error", error=error)
         live = not self.pump.feed.source.recorded
         latency = 1000 * (Moment.now().monotonic - seen.moment.monotonic) if live else 0.0
-        result = replace(result, warnings=(*result.warnings, *self._changed(seen.image)))
-        return replace(plain, state="ok", result=result, latency_ms=latency)
+        state = self._state(seen, result)
+        warnings = (*result.warnings, *self._changed(seen.image))
+        result = replace(result, warnings=warnings, state=state.name, reasons=state.reasons, look=None)
+        return replace(plain, state="ok", result=result, latency_ms=latency, gap_seconds=self._gap(seen, result.count))
+
+    def _gap(self, seen: Seen, people: float) -> float:
+        """Leave out frames while counts are stable; for how many seconds."""
+        if self._gaps is None:
+            return 0.0
+        gap = self._gaps.after(seen.moment, people)
+        self.pump.due.hold(seen.moment.monotonic + gap)
+        return gap
+
+    def _state(self, seen: Seen, result: CountResult) -> State:
+        """What the frame tells by itself, and beside earlier ones."""
+        look = look_at(seen.image) if result.look is None else result.look
+        return State(result.state, result.reasons).with_findings(self._watch.update(look, seen.moment))
 
     def _changed(self, image: Image) -> tuple[str, ...]:
         """What is to be said where the frame has another size than the one before; photos of a folder may."""
@@ -133,6 +158,8 @@ class Streams:
     def __next__(self) -> tuple[str, StreamResult]:
         self._start()
         turn, item = self._next()
+        while isinstance(item, Seen) and turn.pump.due.held(item.moment.monotonic):
+            turn, item = self._next()
         if isinstance(item, Failed) and item.for_good:
             self.close()
             raise item.error

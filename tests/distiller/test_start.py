@@ -13,8 +13,9 @@ from distiller import checkpoint as store
 from distiller.config import TrainConfig
 from distiller.data import CropStream, read_sets
 from distiller.networks import fused
+from distiller.plan import make_plan
 from distiller.pretrained import measure_statistics
-from distiller.run import STATISTICS_BATCHES, statistics_batches
+from distiller.run import STATISTICS_BATCHES, Places, statistics_batches
 from distiller.trainer import Trainer
 from sdk.errors import ConfigError
 
@@ -70,3 +71,13 @@ def test_statistics_are_measured_on_scenes_alone(tiny: TrainConfig, drawn_set: P
     assert any(crop.nobody for step in range(STATISTICS_BATCHES) for crop in crops.batch(step, config.batch))
     assert measured
     assert not any(crop.nobody for crop in measured)
+
+
+def test_a_plan_says_what_it_starts_from_and_needs_no_encoder_then(
+    saved: store.Checkpoint, drawn_set: Path, tiny: TrainConfig, tmp_path: Path
+) -> None:
+    config = replace(tiny, encoder="weights.safetensors")
+
+    assert make_plan(config, Places(drawn_set, start=tmp_path / "first"))["starts_from"] == "first, step 1"
+    with pytest.raises(ConfigError, match=r"starts from encoder weights\.safetensors"):
+        make_plan(config, Places(drawn_set))

@@ -14,7 +14,7 @@ from distiller.config import recipe_names
 from distiller.networks import ARCHITECTURES
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "docs/quickstart.md", "docs/streams.md", "docs/tensorrt.md", "docs/zones.md")
+DOCUMENTS = ("README.md", "docs/quickstart.md", "docs/streams.md", "docs/tensorrt.md", "docs/trust.md", "docs/zones.md")
 SCRIPTS = Path(sys.executable).parent
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from exporters.calibration_photos import Shot, shot_of_image
 from exporters.calibration_table import CalibrationPhoto, CalibrationTable
-from exporters.int8 import Tell
 from exporters.render import VARIANTS, is_int8
+from exporters.tell import Tell
 from sdk.commands.common import Progress
 from sdk.scenes import draw_scene
 

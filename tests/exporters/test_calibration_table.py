@@ -53,6 +53,10 @@ def test_coverage_counts_the_photos_of_each_density() -> None:
         (changed(ranges={"a": [0.0]}), "range of a is .* expected two finite numbers"),
         (changed(corrections={"cpu": {"a": [float("nan")]}}), "correction of a for cpu is .* expected finite numbers"),
         (
+            changed(scales={"cpu": 0.0}),
+            "scale of the last convolution for cpu is '0.0', expected a finite number above 0",
+        ),
+        (
             changed(photos=[{"name": "", "sha256": "a" * 64, "people": 1.0}]),
             "name of a photo is '', expected some text",
         ),

@@ -91,6 +91,21 @@ def test_a_format_alone_exports_the_shipped_model(tmp_path: Path) -> None:
         assert [variant.id for variant in opened.manifest.variants] == ["openvino-fp32", "openvino-fp16"]
 
 
+@pytest.mark.skipif(not DEFAULT_PACKAGE.exists(), reason="not run: no default package is installed")
+def test_default_is_the_shipped_package(tmp_path: Path) -> None:
+    assert skt_export("inspect", "default").stdout == skt_export("inspect", DEFAULT_PACKAGE).stdout
+    assert skt_export("lint", "default").exit_code == 0
+    assert skt_export("-m", "default", "--format", "onnx", "-o", tmp_path / "x.skt").exit_code == 0
+
+
+def test_several_formats_are_exported(package: Path, tmp_path: Path) -> None:
+    words = ("--format", "onnx", "--format", "tensorrt", "--precision", "fp32", "--precision", "fp16")
+
+    result = skt_export("-m", package, *words, "-o", tmp_path / "x.skt", "--json")
+
+    assert list(json.loads(result.stdout)["variants"]) == ["onnx-fp32", "tensorrt-fp32", "tensorrt-fp16"]
+
+
 def test_inspect_shows_what_is_inside(package: Path) -> None:
     result = skt_export("inspect", package)
 
@@ -163,13 +178,32 @@ def test_an_error_is_json_where_json_was_asked_for(tmp_path: Path) -> None:
 
 
 def test_formats_and_precisions_choose_the_variants() -> None:
-    assert choose_variants(None, ()) == ("onnx-fp32", "openvino-fp16")
+    assert choose_variants((), ()) == ("onnx-fp32", "openvino-fp16")
     floats = ("onnx-fp32", "openvino-fp32", "openvino-fp16", "tensorrt-fp32", "tensorrt-fp16")
-    assert choose_variants("all", ()) == floats
-    assert choose_variants("openvino", ()) == ("openvino-fp32", "openvino-fp16")
-    assert choose_variants("all", ("fp16",)) == ("openvino-fp16", "tensorrt-fp16")
+    assert choose_variants(("all",), ()) == floats
+    assert choose_variants(("openvino",), ()) == ("openvino-fp32", "openvino-fp16")
+    assert choose_variants(("onnx", "tensorrt"), ()) == ("onnx-fp32", "tensorrt-fp32", "tensorrt-fp16")
+    assert choose_variants(("all",), ("fp16",)) == ("openvino-fp16", "tensorrt-fp16")
     with pytest.raises(ConfigError, match="there is no variant for --format onnx --precision fp16"):
-        choose_variants("onnx", ("fp16",))
+        choose_variants(("onnx",), ("fp16",))
+
+
+def small_disk() -> None:
+    """In a child: no file grows over 64 KiB, which ends a write as a full disk does."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
+
+
+def test_a_disk_without_room_leaves_what_was_there(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "x.skt").write_text("the old package", "utf-8")
+    words = [sys.executable, "-m", "exporters.commands", "-m", package, "--format", "onnx", "-o", tmp_path / "x.skt"]
+
+    done = subprocess.run([*words, "--force"], capture_output=True, text=True, check=False, preexec_fn=small_disk)
+
+    assert done.returncode == 6
+    assert done.stderr.splitlines()[-1] == f"error: cannot write package {tmp_path / 'x.skt'}: File too large"
+    assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["the old package"]
 
 
 @pytest.mark.parametrize("existing", [(), ("--force",)], ids=["new", "replacing"])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from exporters.command_layout import layout
+from exporters.commands import main
 from exporters.layout import Layout, check_output, choose, ovms_config, triton_config, write_layout
 from exporters.static import with_static
 from sdk.errors import ConfigError, ExportError, VariantUnknown
@@ -36,7 +36,7 @@ OVMS_TYPES: dict[str, type | tuple[type, ...]] = {
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(layout, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, ["-m", *(str(argument) for argument in arguments)])
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def config(schema: ModuleType, package: Path, wanted: Layout) -> Any:
 def test_triton_reads_the_folder_of_a_package(schema: ModuleType, tiny: Path, tmp_path: Path) -> None:
     from google.protobuf import text_format
 
-    result = run(tiny, "--kind", "triton", "-o", tmp_path / "models")
+    result = run(tiny, "--layout", "triton", "-o", tmp_path / "models")
 
     assert result.exit_code == 0, result.output
     parsed = text_format.Parse((tmp_path / "models" / "tiny" / "config.pbtxt").read_text(), schema.ModelConfig())
@@ -110,7 +110,7 @@ def test_a_variant_of_one_size_says_so(schema: ModuleType, tiny: Path) -> None:
 
 
 def test_the_folder_of_openvino_model_server_has_what_its_schema_allows(tiny: Path, tmp_path: Path) -> None:
-    result = run(tiny, "--kind", "ovms", "-o", tmp_path / "models", "--name", "crowd", "--json")
+    result = run(tiny, "--layout", "ovms", "-o", tmp_path / "models", "--name", "crowd", "--json")
 
     assert json.loads(result.stdout)["files"] == ["config.json", "crowd/1/model.bin", "crowd/1/model.xml"]
     plain = json.loads((tmp_path / "models" / "config.json").read_text())
@@ -124,7 +124,7 @@ def test_the_folder_of_openvino_model_server_has_what_its_schema_allows(tiny: Pa
 def test_the_model_server_s_settings_are_openvino_s_and_its_file_counts(tiny: Path, tmp_path: Path) -> None:
     import openvino
 
-    run(tiny, "--kind", "ovms", "-o", tmp_path / "models")
+    run(tiny, "--layout", "ovms", "-o", tmp_path / "models")
     settings = json.loads(ovms_config("tiny", "/models"))["model_config_list"][0]["config"]["plugin_config"]
     compiled = openvino.Core().compile_model(tmp_path / "models" / "tiny" / "1" / "model.xml", "CPU", settings)
     photo = noise_photo(64, 96)[None]
@@ -171,7 +171,7 @@ def test_a_layout_that_makes_no_sense_is_refused(options: dict[str, Any], messag
 
 def test_what_stands_there_is_replaced_only_by_force_and_only_if_it_is_ours(tiny: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    arguments = (tiny, "--kind", "ovms", "-o", models)
+    arguments = (tiny, "--layout", "ovms", "-o", models)
     assert run(*arguments).exit_code == 0
 
     again, forced = run(*arguments), run(*arguments, "--force")
@@ -190,4 +190,28 @@ def test_a_file_or_a_missing_folder_in_the_way_is_refused(tiny: Path, tmp_path: 
     with pytest.raises(ExportError, match="holds file, which is not of model tiny"):
         check_output(tmp_path / "file", "tiny", force=True)
     with Package.open(tiny) as opened, pytest.raises(ExportError, match=r"there is no folder .*/none .create it first"):
-        write_layout(opened, Layout("triton"), tmp_path / "none" / "models")
+        write_layout(opened.manifest, opened.read_all(), Layout("triton"), tmp_path / "none" / "models")
+
+
+def test_a_checkpoint_is_laid_out_too(student_checkpoint: Path, tmp_path: Path) -> None:
+    words = ("--format", "onnx", "--layout", "triton", "--name", "crowd", "-o", tmp_path / "models")
+
+    result = run(student_checkpoint, *words)
+
+    assert result.exit_code == 0, result.stderr
+    assert "comparing onnx-fp32 with torch" in result.stderr
+    assert (tmp_path / "models" / "crowd" / "1" / "model.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--layout", "triton"), "--layout triton writes a folder, and none is named (name it with -o)"),
+        (("--max-batch", "4"), "--max-batch is for --layout (add --layout triton or ovms)"),
+        (("--layout", "ovms", "--max-batch", "4", "-o", "never"), "max_batch is for triton, not for ovms"),
+    ],
+)
+def test_options_of_a_layout_that_make_no_sense_are_refused(tiny: Path, words: tuple[str, ...], told: str) -> None:
+    result = run(tiny, *words)
+
+    assert (result.exit_code, told in result.stderr) == (2, True)

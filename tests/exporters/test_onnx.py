@@ -109,6 +109,18 @@ def test_another_contract_is_refused(master: onnx.ModelProto) -> None:
         check(other)
 
 
+@pytest.mark.parametrize(("domain", "told"), [("", "ONNX 23"), ("com.example", "ONNX 20 and com.example 23")])
+def test_another_opset_is_refused(master: onnx.ModelProto, domain: str, told: str) -> None:
+    other = onnx.ModelProto()
+    other.CopyFrom(master)
+    if not domain:
+        del other.opset_import[:]
+    other.opset_import.append(onnx.helper.make_opsetid(domain, 23))
+
+    with pytest.raises(ExportError, match=f"the ONNX graph has opset {told}, expected ONNX 20"):
+        check(other)
+
+
 def test_an_invalid_graph_is_refused(master: onnx.ModelProto) -> None:
     other = onnx.ModelProto()
     other.CopyFrom(master)

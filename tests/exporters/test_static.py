@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exporters.command_static import static
+from exporters.commands import main
 from exporters.openvino import RT_INFO
 from exporters.static import prove, static_ir, with_static
 from exporters.verify import verify
@@ -116,9 +116,12 @@ def test_rt_info_and_weights_of_a_real_student_stay(package: Path) -> None:
 def test_a_package_with_it_verifies(package: Path, tmp_path: Path) -> None:
     result = run(package, "--size", "576x640", "-o", tmp_path / "npu.skt", "--json")
 
-    assert json.loads(result.stdout)["variants"] == ["openvino-fp16-576x640"]
-    with Package.open(tmp_path / "npu.skt") as opened:
+    assert result.exit_code == 0, result.stderr
+    told = json.loads(result.stdout)["variants"]
+    assert list(told)[-2:] == ["openvino-fp32-576x640", "openvino-fp16-576x640"]
+    with Package.open(package) as plain, Package.open(tmp_path / "npu.skt") as opened:
         verify(opened)
+        assert opened.read("openvino-fp16") == plain.read("openvino-fp16")
 
 
 def test_it_is_planned_for_an_npu_and_where_it_is_named(fixed: Path) -> None:
@@ -206,7 +209,7 @@ def test_a_variant_that_answers_otherwise_is_refused(fixed: Path) -> None:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(static, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, ["-m", *(str(argument) for argument in arguments)])
 
 
 @pytest.mark.parametrize(
@@ -214,7 +217,7 @@ def run(*arguments: object) -> Result:
     [("576", 2, "size '576' is no size (write height x width"), ("100x96", 6, "height 100 is no size for this model")],
 )
 def test_a_bad_size_is_one_line(tiny: Path, tmp_path: Path, size: str, code: int, said: str) -> None:
-    result = run(tiny, "--variant", "openvino-fp32", "--size", size, "-o", tmp_path / "out.skt")
+    result = run(tiny, "--size", size, "-o", tmp_path / "out.skt")
 
     assert (result.exit_code, said in result.stderr) == (code, True)
     assert not (tmp_path / "out.skt").exists()
@@ -222,8 +225,27 @@ def test_a_bad_size_is_one_line(tiny: Path, tmp_path: Path, size: str, code: int
 
 def test_an_output_that_exists_is_kept_without_force(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "out.skt").write_text("mine")
-    arguments = (tiny, "--variant", "openvino-fp32", "--size", "64x96", "-o", tmp_path / "out.skt")
+    arguments = (tiny, "--size", "64x96", "-o", tmp_path / "out.skt")
 
     assert "already exists (pass --force" in run(*arguments).stderr
     assert (tmp_path / "out.skt").read_text() == "mine"
-    assert "with openvino-fp32-64x96" in run(*arguments, "--force").stdout
+    assert "openvino-fp32-64x96" in run(*arguments, "--force").stdout
+
+
+def test_a_new_export_has_the_size_too(student_checkpoint: Path, tmp_path: Path) -> None:
+    words = ("--format", "openvino", "--precision", "fp16", "--size", "576x640", "--size", "576X640")
+
+    result = run(student_checkpoint, *words, "-o", tmp_path / "npu.skt")
+
+    assert result.exit_code == 0, result.stderr
+    with Package.open(tmp_path / "npu.skt") as opened:
+        assert [entry.id for entry in opened.manifest.variants] == ["openvino-fp16", "openvino-fp16-576x640"]
+
+
+def test_a_size_without_an_openvino_variant_is_refused(tmp_path: Path) -> None:
+    package = write_tiny(tmp_path / "onnx.skt", formats=("onnx",))
+
+    result = run(package, "--size", "64x96", "-o", tmp_path / "out.skt")
+
+    assert result.exit_code == 2
+    assert "--size is for OpenVINO variants, and there are onnx-fp32 (add --format openvino)" in result.stderr

@@ -11,6 +11,7 @@ import pytest
 
 from runtimes import Candidate, Plan, Request, Variant, load, open_first, plan
 from runtimes.checks import agree, import_engine
+from runtimes.cpu import cpu_flags
 from runtimes.errors import ArtifactError, BackendError
 from tests.models import tiny_files, tiny_onnx
 from tests.runtimes.machines import ONNX, OPENVINO, OPENVINO_FP16, PACKAGE, machine
@@ -46,6 +47,27 @@ def test_the_best_candidate_is_opened() -> None:
 
     with backend:
         assert (backend.info().engine, backend.info().variant, attempts) == ("openvino", "openvino-fp32", ())
+
+
+@pytest.mark.skipif("bf16" not in cpu_flags(), reason="not run: this CPU has no bf16")
+def test_bf16_is_read_back_and_close() -> None:
+    with load(Candidate(OPENVINO, "openvino", "cpu", "bf16"), files_for(OPENVINO)) as backend:
+        assert backend.info().precision == "bf16"
+        answer = backend.run(BLACK + 90)
+    with load(ON_OPENVINO, files_for(OPENVINO)) as backend:
+        np.testing.assert_allclose(answer.density, backend.run(BLACK + 90).density, atol=0.05)
+
+
+def test_auto_that_is_strict_takes_its_first_choice_or_nothing() -> None:
+    with pytest.raises(BackendError, match="openvino cannot load variant openvino-fp32"):
+        open_first(Plan((ON_OPENVINO, ON_ORT), (), Request(strict=True)), broken_openvino)
+
+
+def test_a_request_that_is_not_strict_goes_on_within_what_it_names() -> None:
+    backend, attempts = open_first(Plan((ON_OPENVINO, ON_ORT), (), Request("cpu", strict=False)), broken_openvino)
+
+    with backend:
+        assert (backend.info().engine, len(attempts)) == ("onnxruntime", 1)
 
 
 def test_auto_goes_on_to_the_next_and_says_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from runtimes import Candidate, Discard, Plan, Request, Variant, plan
+from runtimes import Candidate, Discard, Engine, Plan, Request, Variant, plan
 from runtimes.errors import ConfigError
 from runtimes.plan import arithmetic
 from runtimes.tables import RANKS, READS
@@ -181,12 +181,65 @@ def test_a_cpu_computes_in_fp32_what_is_stored_in_fp16() -> None:
     assert [arithmetic("fp16", device) for device in ("cpu", "intel:gpu", "cuda:0")] == ["fp32", "fp16", "fp16"]
 
 
+def test_torch_serves_a_gpu_that_has_no_other_engine() -> None:
+    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"))
+
+    assert chosen.candidates[0] == Candidate(ONNX, "torch", "cuda:0", "fp32")
+    assert discard(chosen, ONNX_INT8, "torch", "cuda:0").reason.startswith("torch runs fp32 variants alone")
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+def test_torch_computes_in_what_it_is_asked_for(precision: str) -> None:
+    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"), Request("cuda", "torch", precision))
+
+    assert chosen.candidates == (Candidate(ONNX, "torch", "cuda:0", precision),)
+
+
+def test_torch_on_a_cpu_is_taken_only_when_both_are_named() -> None:
+    vnni = machine("x86-cpu-vnni")
+    others = tuple(one for one in vnni.engines if one.name != "torch")
+    able = replace(vnni, engines=(*others, Engine("torch", "2.13.0", usable=True, devices=("cpu",))))
+
+    assert "torch" not in [one.engine for one in plan(PACKAGE, able, Request("cpu")).candidates]
+    assert discard(plan(PACKAGE, able), ONNX, "torch").reason == "torch is slower on a CPU than other engines"
+    assert plan(PACKAGE, able, Request("cpu", "torch")).candidates == (Candidate(ONNX, "torch", "cpu", "fp32"),)
+
+
+def test_bf16_is_computed_by_openvino_on_a_cpu_that_has_it() -> None:
+    chosen = plan(PACKAGE, machine("x86-cpu-vnni"), Request(precision="bf16"))
+
+    assert [(one.variant, one.precision) for one in chosen.candidates] == [(OPENVINO, "bf16"), (OPENVINO_FP16, "bf16")]
+    assert discard(chosen, ONNX, "onnxruntime").reason == "onnxruntime on cpu does not compute in bf16 in this release"
+    assert discard(chosen, OPENVINO_INT8, "openvino").reason == "bf16 was asked for, and this variant is int8"
+
+
+def test_a_cpu_without_bf16_says_so() -> None:
+    chosen = plan(PACKAGE, machine("x86-cpu-avx2"), Request(precision="bf16"))
+
+    assert not chosen.candidates
+    assert discard(chosen, OPENVINO, "openvino").reason == "this CPU has no bf16"
+
+
+@pytest.mark.parametrize(
+    ("request_", "one_try"),
+    [
+        (Request(), False),
+        (Request(strict=True), True),
+        (Request(strict=False), False),
+        (Request(device="cpu"), True),
+        (Request(device="cpu", strict=False), False),
+    ],
+)
+def test_what_is_named_is_strict_unless_said_otherwise(request_: Request, one_try: bool) -> None:
+    assert request_.one_try is one_try
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"device": "tpu"}, r"unknown device 'tpu'; known: auto, gpu, npu, cpu, cuda, intel:gpu, intel:npu"),
         ({"backend": "ort"}, r"unknown backend 'ort'; known: auto, onnxruntime, openvino, tensorrt, torch"),
-        ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, fp16, int8"),
+        ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, bf16, fp16, int8"),
     ],
 )
 def test_a_request_for_what_nobody_knows_is_refused(values: dict[str, str], message: str) -> None:

@@ -118,7 +118,7 @@ def test_tensorrt_and_torch_are_never_imported(tmp_path: Path) -> None:
     found = probe_with(tmp_path)
 
     assert not found.engine("tensorrt").usable
-    assert not found.engine("torch").usable
+    assert found.engine("torch").devices[0] == "cpu"
 
 
 @pytest.mark.skipif(bool(cuda().version), reason="not run: this machine has an NVIDIA driver")
@@ -148,3 +148,15 @@ def test_two_packages_of_onnx_runtime_are_warned_of() -> None:
 
     assert warning.startswith("onnxruntime and onnxruntime-gpu overwrite each other: pip uninstall")
     assert clashes({"onnxruntime", "numpy"}) == ()
+
+
+def test_a_quick_look_says_the_same_of_a_sound_machine() -> None:
+    assert probe(quick=True) == probe()
+
+
+def test_a_quick_look_does_not_load_onnx_runtime() -> None:
+    code = "import sys; from runtimes import probe; probe(quick=True); print('onnxruntime' in sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"

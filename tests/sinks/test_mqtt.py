@@ -162,13 +162,16 @@ def test_home_assistant_finds_every_sensor(broker: Mosquitto) -> None:
         wait_for(lambda: hears.counts() == [7, 8])
 
     sensors = {topic: data for topic, data, _ in hears.heard if topic.startswith("homeassistant/")}
-    assert sorted(data["name"] for data in sensors.values()) == ["Count", "State", "left, door", 'say "hi"']
-    assert len({data["unique_id"] for data in sensors.values()}) == 4
+    people = ["Count", "Count, highest", "Count, lowest"]
+    assert sorted(data["name"] for data in sensors.values()) == [*people, "Reasons", "State", "left, door", 'say "hi"']
+    assert len({data["unique_id"] for data in sensors.values()}) == 7
+    highest = next(data for data in sensors.values() if data["name"] == "Count, highest")
+    assert highest["value_template"] == "{{ value_json.interval[1] }}"
     count = next(data for data in sensors.values() if data["name"] == "Count")
     assert count["state_topic"] == "crowd/gate/reading"
     assert count["availability_topic"] == "crowd/status"
     assert (count["value_template"], count["unit_of_measurement"]) == ("{{ value_json.count }}", "people")
-    quoted = next(data for data in sensors.values() if "hi" in data["name"])
+    quoted = next(data for data in sensors.values() if "say" in data["name"])
     assert quoted["value_template"] == '{{ value_json.zones["say \\"hi\\""] }}'
     assert all(topic.replace("/", "").replace("_", "").isalnum() for topic in sensors)
     assert len([topic for topic, _, _ in hears.heard if topic.endswith("count/config")]) == 1

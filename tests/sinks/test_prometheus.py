@@ -55,6 +55,8 @@ def test_a_scrape_shows_the_last_reading() -> None:
         ("crowd_state", "ok"): 0,
         ("crowd_state", "degraded"): 1,
         ("crowd_state", "untrusted"): 0,
+        ("crowd_state_reason", "too dark"): 1,
+        ("crowd_state_reason", "blurred"): 1,
         ("crowd_reading_timestamp_seconds", ""): NOON.timestamp() + 7,
         ("crowd_drops_total", ""): 3,
         ("crowd_latency_seconds_count", ""): 2,

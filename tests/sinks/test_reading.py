@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sdk.errors import InputError
 from sdk.sinks import Reading, reading_from_line, reading_of
+from sdk.trust.interval import DensityBin, Intervals
 from sdk.zones import Zone, Zones
 from tests.sinks.records import NOON, full_reading, reading, result
 
@@ -24,6 +26,16 @@ def test_a_count_becomes_a_reading() -> None:
     made = reading_of(result(), "gate", NOON)
 
     assert (made.count, made.backend, made.latency_ms, made.reasons) == (1.0, "red cpu fp32", 5, ("a warning",))
+
+
+def test_a_count_that_is_not_to_be_trusted_says_so_in_its_reading() -> None:
+    intervals = Intervals(0.9, (DensityBin(0, 40, 1.0),))
+    dark = replace(result(), state="untrusted", reasons=("too dark: 9",), intervals=intervals)
+
+    made = reading_of(dark, "gate", NOON)
+
+    assert (made.state, made.reasons) == ("untrusted", ("too dark: 9", "a warning"))
+    assert made.interval == pytest.approx((0, 1 + 2**0.75))
 
 
 def test_the_zones_of_a_count_are_those_of_its_reading() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -74,6 +77,29 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path: Path, name: str, con
     with pytest.raises(SinkError, match=message):
         open_sink(str(tmp_path / name))
     assert content is None or (tmp_path / name).read_text() == content
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.mkv", "a.sqlite"])
+def test_a_folder_without_permission_is_refused_before_the_first_reading(tmp_path: Path, name: str) -> None:
+    tmp_path.chmod(0o555)
+    spec = f"sqlite:///{tmp_path}/{name}" if name.endswith("sqlite") else f"{tmp_path}/{name}"
+    code = "import sys; from sdk.sinks import open_sink; open_sink(sys.argv[1])"
+
+    done = subprocess.run([*as_others(), sys.executable, "-c", code, spec], capture_output=True, text=True, check=False)
+
+    assert "SinkError: " in done.stderr
+    assert str(tmp_path) in done.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def as_others() -> list[str]:
+    """What takes root's right to write everywhere from a command."""
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("not run: root writes everywhere, and setpriv is not installed")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:

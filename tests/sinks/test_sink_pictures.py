@@ -288,3 +288,15 @@ def test_a_video_can_be_played_after_a_kill(tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGKILL)
 
     assert wait_for(lambda: len(pictures_in(next(tmp_path.iterdir())))) > 40
+
+
+def test_a_state_that_is_not_ok_stands_above_the_picture() -> None:
+    plain = result()
+    dark = replace(plain, state="degraded", reasons=("too dark: 40",))
+
+    shown, usual = picture_of(dark, PictureSettings()), picture_of(plain, PictureSettings())
+    differs = (shown != usual).any(axis=(1, 2))
+
+    assert differs[:15].all()
+    assert not differs[40:].any()
+    assert np.array_equal(picture_of(dark, PictureSettings(overlay=False)), plain.photo)

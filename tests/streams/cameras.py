@@ -90,9 +90,9 @@ class RtspCamera:
 class TalkingServer:
     """Says the same to everybody who connects, and closes; `None`: says nothing and keeps the connection."""
 
-    def __init__(self, answer: bytes | None) -> None:
+    def __init__(self, answer: bytes | None, port: int = 0) -> None:
         self._answer = answer
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.create_server(("127.0.0.1", port))
         self.port = int(self._server.getsockname()[1])
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._work, daemon=True)

@@ -190,6 +190,11 @@ def test_nv12_is_i420_with_its_colours_woven() -> None:
     assert np.array_equal(from_nv12, from_i420)
 
 
+def test_a_pipe_without_a_frame_is_told() -> None:
+    with pytest.raises(StreamCut, match="raw://32x16 ends before its first frame"):
+        piped("raw://32x16", b"")
+
+
 def test_a_pipe_that_ends_within_a_frame_is_cut() -> None:
     with pytest.raises(StreamCut, match="raw://32x16 ends within frame 2: 100 of 1536 bytes"):
         piped("raw://32x16", bytes(1636))

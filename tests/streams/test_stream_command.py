@@ -39,7 +39,7 @@ def test_a_video_is_a_table_with_zones(tiny: Path, video: Path, tmp_path: Path) 
     head, *rows = done.stdout.splitlines()
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert head.split() == ["time", "frame", "people", "late", "dropped"]
+    assert head.split() == ["time", "frame", "people", "between", "late", "dropped"]
     assert [row.split()[0] for row in rows[1::3]] == ["left"] * 2
     assert [row.split()[2] for row in rows[::3]] == ["1", "11"]
 
@@ -193,4 +193,4 @@ def test_a_budget_is_given_in_percent(tiny: Path, video: Path) -> None:
 
     assert [record["stream"] for record in records(kept)] == ["ok", "ok", "end"]
     assert refused.returncode == 2
-    assert "'half' is no percentage, as in 50%" in refused.stderr
+    assert "'half' is no number, as in 50%" in refused.stderr

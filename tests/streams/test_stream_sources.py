@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -96,6 +97,12 @@ def test_what_cannot_be_understood_is_refused_at_once(text: str, said: str) -> N
         read_source(text)
 
     assert "geheim" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["/dev/video0", "csi://0", "raw://64x48", "."])
+def test_a_password_for_what_asks_for_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"source {re.escape(text)} takes no user and password"):
+        read_source(text, user="al", password="geheim")
 
 
 @pytest.mark.parametrize("word", ["plaza.jpg", "photos", "*.png", "film.jpeg"])
