@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from distiller.config import recipe_names
+from distiller.networks import ARCHITECTURES
+
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = (
     "README.md",
@@ -56,6 +59,11 @@ def test_every_command_of_ours_runs(code: str, checkout: Path) -> None:
         done = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+@pytest.mark.parametrize("name", [*recipe_names(), *ARCHITECTURES])
+def test_the_page_on_distilling_lists_every_recipe_and_network(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "distilling.md").read_text("utf-8")
 
 
 def test_the_tables_say_what_the_results_say() -> None:

@@ -14,6 +14,8 @@ import torch
 from click.testing import CliRunner
 
 from distiller import checkpoint as store
+from distiller.layers import ConvReLU, UpReLU
+from distiller.networks import STRIDE, CountingNetwork
 from exporters.build import Built, embedded_json
 from exporters.commands import main
 from exporters.onnx import (
@@ -162,6 +164,24 @@ def test_a_missing_package_is_told_with_the_line_that_installs_it(student_checkp
     assert done.stderr.splitlines()[-1] == (
         f"error: exporting needs the package {package}, which is not installed (pip install 'skt-edge[export]')"
     )
+
+
+def test_cells_that_sum_up_places_answer_like_torch() -> None:
+    """As SANet's do, whose decoder ends at the photo's size."""
+    head = torch.nn.Sequential(UpReLU(2, 2), torch.nn.Conv2d(2, 1, 1))
+    frontend = torch.nn.Sequential(ConvReLU(3, 2), torch.nn.MaxPool2d(2, 2))
+    network = CountingNetwork(frontend, head, multiple=8, taps=()).eval()
+    network.block = STRIDE
+    torch.nn.init.constant_(head[-1].bias, 0.5)
+    batch = np.random.default_rng(1).integers(0, 256, (1, 32, 48, 3), dtype=np.uint8)
+
+    expected = torch_reference(network)(batch)
+    files = {"model.onnx": with_manifest(master_of(network), b"{}")}
+    with load(Candidate(Variant("onnx-fp32", "onnx", "fp32"), "onnxruntime", "cpu", "fp32"), files) as backend:
+        answer = backend.run(batch)
+
+    assert answer.density.shape == (1, 4, 6)
+    assert answer.density == pytest.approx(expected.density, rel=COUNT_RELATIVE, abs=DENSITY_ABSOLUTE)
 
 
 def test_a_network_that_normalises_by_instance_cannot_be_exported(tmp_path: Path) -> None:
