@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from distiller.command_options import DataPath, existing, tune_options, use_threads
-from sdk.commands.common import friendly, print_json
+from sdk.commands.common import friendly, json_option, print_json
 from sdk.counter import DEFAULT_PACKAGE
 
 
@@ -92,3 +92,19 @@ def refit(
         return
     for moment, found in scores.items():
         click.echo("\n".join([f"{moment}:", *score_lines(found)]))
+
+
+@click.command()
+@click.argument("checkpoints", nargs=-1, required=True, type=DataPath)
+@click.option("--out", type=DataPath, required=True, help="The new checkpoint's folder.")
+@json_option
+@friendly
+def mean(checkpoints: tuple[Path, ...], out: Path, as_json: bool) -> None:
+    """Take the mean of the weights of CHECKPOINTS, or packages, that were trained from the same one."""
+    from distiller.mean import write_mean
+
+    write_mean(checkpoints, out)
+    if as_json:
+        print_json({"checkpoint": str(out)})
+    else:
+        click.echo(str(out))

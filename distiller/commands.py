@@ -10,7 +10,7 @@ import click
 import yaml
 
 from distiller.command_options import Command, DataPath, existing, tune_options, use_threads
-from distiller.command_tune import finetune, qat, refit
+from distiller.command_tune import finetune, mean, qat, refit
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
@@ -207,7 +207,7 @@ def show_result(result: dict[str, Any], *, as_json: bool) -> None:
         click.echo(line)
 
 
-for command in (finetune, qat, refit):
+for command in (finetune, mean, qat, refit):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ SCENES, PATTERNS, PATTERN_SIDE = 40, 60, 512  # pictures of nobody; pixels
 NOBODY_PART = 0.25  # of the photos of a step
 BATCH = 12  # photos a step
 RATE = 5e-5  # learning rate at the start, beside weights of about 0.01
-LEAST_ERROR = 0.25  # people: the least unit of a set's errors
+LEAST_ERROR = 0.1  # people: the least unit of a set's errors
 
 
 @dataclass(frozen=True)
