@@ -64,7 +64,7 @@ def main(data: Path, package: Path | None, recipe: str) -> None:
             "worse_pictures": worse_pictures(counter, shots),
         }
     record |= {
-        "states": states(shots),
+        "states": states(shots, trust.likeness),
         "cameras": cameras(),
         "milliseconds": milliseconds(trust.likeness),
     }
@@ -113,27 +113,32 @@ def worse_pictures(counter: CrowdCounter, shots: Sequence[Shot]) -> list[dict[st
     return found
 
 
-def states(shots: Sequence[Shot]) -> dict[str, dict[str, int]]:
-    """How many pictures of each kind are told to be in each state, by the likeness to every other photo."""
+def states(shots: Sequence[Shot], likeness: Likeness) -> dict[str, dict[str, int]]:
+    """How many pictures of each kind are told to be in each state; those made of photos by the other half of them."""
     rng = np.random.default_rng(1)
-    likeness = fit_likeness([features_of(look_at(shot.load())) for shot in shots[1::2]])
-    kinds: dict[str, Iterable[Image]] = {
-        "other held-out photos": (shot.load() for shot in shots[::2]),
-        "upside down": (shot.load()[::-1] for shot in shots[::2]),
-        "negatives": (255 - shot.load() for shot in shots[::2]),
-        "night": (darker(0.12, rng)(shot.load()) for shot in shots[::2]),
-        "enlarged 3 times": (enlarged(shot.load(), 3) for shot in shots[::2]),
-        "enlarged 6 times": (enlarged(shot.load(), 6) for shot in shots[::2]),
+    others = fit_likeness([features_of(look_at(shot.load())) for shot in shots[1::2]])
+    of_photos: dict[str, Picture] = {
+        "other held-out photos": lambda image: image,
+        "upside down": lambda image: image[::-1],
+        "negatives": lambda image: 255 - image,
+        "night": darker(0.12, rng),
+        "enlarged 3 times": lambda image: enlarged(image, 3),
+        "enlarged 6 times": lambda image: enlarged(image, 6),
+    }
+    drawn: dict[str, Iterable[Image]] = {
         "pages of text": pages(30, rng),
         "patterns": patterns(60, rng),
         "noise": (rng.integers(0, 256, (768, 1024, 3), np.uint8) for _ in range(10)),
         "drawn scenes": (draw_scene(900 + seed, people=30).photo for seed in range(12)),
     }
-    found = {}
-    for name, images in kinds.items():
-        told = [state_of(look_at(np.ascontiguousarray(image)), likeness).name for image in images]
-        found[name] = {state: told.count(state) for state in STATES}
-    return found
+    changed = {name: told((way(shot.load()) for shot in shots[::2]), others) for name, way in of_photos.items()}
+    return changed | {name: told(images, likeness) for name, images in drawn.items()}
+
+
+def told(images: Iterable[Image], likeness: Likeness) -> dict[str, int]:
+    """How many are in each state."""
+    found = [state_of(look_at(np.ascontiguousarray(image)), likeness).name for image in images]
+    return {state: found.count(state) for state in STATES}
 
 
 def darker(gain: float, rng: np.random.Generator) -> Picture:
