@@ -15,6 +15,7 @@ from sdk.result import CountResult
 from sdk.streams.budget import Budget
 from sdk.streams.mailbox import Ended, Failed, Item, Seen
 from sdk.streams.pump import Feed, Pump
+from sdk.streams.spare import SpareMemory
 from sdk.timing import Moment, processor_seconds
 
 if TYPE_CHECKING:
@@ -124,6 +125,7 @@ class Streams:
         self._budget = budget
         self._news = threading.Condition()
         self._turns = [_Turn(name, feed, self._news) for name, feed in feeds.items()]
+        self._spare = SpareMemory(Moment.now().monotonic)
         self._started = False
         self._turn = 0
 
@@ -132,6 +134,7 @@ class Streams:
 
     def __next__(self) -> tuple[str, StreamResult]:
         self._start()
+        self._spare.give_back(Moment.now().monotonic)
         turn, item = self._next()
         if isinstance(item, Failed) and item.for_good:
             self.close()
