@@ -15,6 +15,7 @@ from sdk.result import CountResult
 from sdk.streams.budget import Budget
 from sdk.streams.mailbox import Ended, Failed, Item, Seen
 from sdk.streams.pump import Feed, Pump
+from sdk.streams.spare import SpareMemory
 from sdk.streams.stable import Gaps
 from sdk.timing import Moment, processor_seconds
 from sdk.trust.picture import look_at
@@ -149,6 +150,7 @@ class Streams:
         self._budget = budget
         self._news = threading.Condition()
         self._turns = [_Turn(name, feed, self._news) for name, feed in feeds.items()]
+        self._spare = SpareMemory(Moment.now().monotonic)
         self._started = False
         self._turn = 0
 
@@ -157,6 +159,7 @@ class Streams:
 
     def __next__(self) -> tuple[str, StreamResult]:
         self._start()
+        self._spare.give_back(Moment.now().monotonic)
         turn, item = self._next()
         while isinstance(item, Seen) and turn.pump.due.held(item.moment.monotonic):
             turn, item = self._next()
