@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from distiller.counting import CountingNetwork
 from distiller.googlenet import BLOCKS, CAFFE_MEAN_BGR, FOLLOWS_NORMALISATION, _names, load_googlenet
-from distiller.networks import Architecture, build, count_parameters
+from distiller.networks import Architecture, build, count_macs, count_parameters
 from distiller.pretrained import load_encoder
 from sdk.errors import ArtifactError
 from sdk.scenes import draw_scene
@@ -101,6 +101,16 @@ def test_every_layer_behind_a_normalisation_holds_its_factors() -> None:
 
     assert set(FOLLOWS_NORMALISATION) <= set(names)
     assert len(names) == 3 + 6 * len(("3a", "3b", "4a"))
+
+
+def test_the_quick_one_costs_a_third_and_takes_the_same_weights() -> None:
+    quick = build("googlenet-quick")
+
+    assert load_googlenet(build("googlenet-quick", 4), published(build("googlenet", 4)), photos(), "file") == 21
+    assert count_parameters(quick) == pytest.approx(1.18e6, rel=0.01)
+    assert count_macs(quick, 576, 864) < 0.34 * count_macs(build("googlenet"), 576, 864)
+    assert quick(photos()).shape == (1, 16, 16)
+    assert all(quick.get_submodule(tap) for tap in quick.taps)
 
 
 def test_blocks_have_the_published_channels() -> None:
