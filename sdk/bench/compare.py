@@ -19,7 +19,12 @@ from sdk.package import Package
 TORCH, TEACHER, TOOL = "torch", "teacher", "benchmark_app"
 EAGER = "exporters.eager:Eager"
 NEEDS = {TORCH: ("torch",), TEACHER: ("torch", "onnx", "onnxscript"), TOOL: ("openvino",)}
-TEACHERS = {"bl": "bl", "csrnet": "csrnet", "googlenet": "googlenet-deep"}  # student's network: its teacher's
+TEACHERS = {
+    "bl": "bl",
+    "csrnet": "csrnet",
+    "googlenet": "googlenet-deep",
+    "googlenet-tiny": "googlenet-deep",
+}  # student's network: its teacher's
 NETWORK = re.compile(r"([a-z][a-z0-9-]*)/([1-9][0-9]{0,2})")
 KNOWN = "torch, teacher, benchmark_app, or a network such as bl/4"
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from distiller.counting import CountingNetwork
 from distiller.googlenet import BLOCKS, CAFFE_MEAN_BGR, FOLLOWS_NORMALISATION, _names, load_googlenet
-from distiller.networks import Architecture, build, count_parameters
+from distiller.networks import Architecture, build, count_macs, count_parameters
 from distiller.pretrained import load_encoder
 from sdk.errors import ArtifactError
 from sdk.scenes import draw_scene
@@ -109,6 +109,10 @@ def test_every_layer_behind_a_normalisation_holds_its_factors() -> None:
 
     assert set(FOLLOWS_NORMALISATION) <= set(names)
     assert len(names) == 3 + 6 * len(("3a", "3b", "4a"))
+
+
+def test_the_tiny_one_costs_a_third() -> None:
+    assert count_macs(build("googlenet-tiny"), 576, 864) < 0.34 * count_macs(build("googlenet"), 576, 864)
 
 
 def test_blocks_have_the_published_channels() -> None:
