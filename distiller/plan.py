@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from distiller.augment import Crop
-from distiller.checkpoint import Checkpoint, architecture_of
+from distiller.checkpoint import Checkpoint
 from distiller.config import TrainConfig
 from distiller.data import read_sets
 from distiller.networks import count_macs, count_parameters
@@ -56,8 +56,7 @@ def start_of(trainer: Trainer, places: Places) -> str:
     """Whose weights a fresh run has at first; refuses a start of another network, and an encoder that is not there."""
     if places.start is not None:
         held = load_start(places.start)
-        if not architecture_of(held).batch_norm:  # statistics are measured on photos, too long for a plan
-            trainer.start_from(held, [])
+        trainer.start_from(held, [])  # without photos, whose statistics would take long
         return f"{places.start.name}, step {held.facts.get('step', 0)}"
     encoder = places.encoder(trainer.config)
     return "random weights" if encoder is None else encoder.name

@@ -144,7 +144,7 @@ def test_a_plan_names_the_start_and_the_teacher(recipe: Path, drawn_set: Path, t
     text = distill(*arguments, *settings).stdout
     other = distill(*arguments, *settings, "--set", "n=32")
 
-    assert "starts from start\nteacher     0.0" in text
+    assert "starts from start, step 7\nteacher     0.0" in text
     assert other.exit_code == 2
     assert "the checkpoint to start from holds bl 1/64" in other.stderr
 

@@ -71,6 +71,16 @@ def test_a_recipe_can_be_had_with_ones_own_photos(points: Path, tmp_path: Path) 
     assert plan["config"]["batch_norm"]
 
 
+def test_the_recipe_of_ones_own_photos_starts_from_the_packaged_student_when_it_is_named_too(
+    points: Path, tmp_path: Path
+) -> None:
+    dry = ("train", "--recipe", "own-points", "--data", points, "--out", tmp_path / "run", "--dry-run", "--json")
+
+    plan = json.loads(distill(*dry, *SMALL, "--set", "batch=1").stdout)
+
+    assert plan["starts_from"].startswith("default.skt, step ")
+
+
 def test_a_folder_of_sets_needs_a_recipe(points: Path, tmp_path: Path) -> None:
     result = distill("train", "--data", points.parent, "--out", tmp_path / "run")
 
