@@ -1,7 +1,6 @@
 """Write the README's tables, and the model card's page with its pictures, from the committed results.
 
-    texts |= {ROOT / "docs" / "export.md": export_page(), ROOT / "docs" / "trust.md": trust_page()}
-    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
+python benchmarks/tables.py            # rewrites README.md, the pages under docs/ with tables, and their pictures
 python benchmarks/tables.py --check    # exit code 1 when they differ
 """
 
@@ -53,8 +52,9 @@ The photo of each set that was counted worst, as people in squares: the photos t
 def main() -> None:
     """Write, or check."""
     texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
-    texts |= {ROOT / "docs" / "export.md": export_page(), ROOT / "docs" / "trust.md": trust_page()}
-    texts |= {ROOT / "docs" / "images" / name: picture for name, picture in pictures().items()}
+    docs = ROOT / "docs"
+    texts |= {docs / "export.md": export_page(), docs / "trust.md": trust_page(), docs / "bench.md": bench_page()}
+    texts |= {docs / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
         for path in stale:
@@ -127,6 +127,12 @@ def state_row(name: str, told: dict[str, Any]) -> str:
     return f"| {name} | {told['ok']} | {told['degraded']} | {told['untrusted']} |\n"
 
 
+def bench_page() -> str:
+    """docs/bench.md with what must hold and what was found, once that was measured."""
+    text = (ROOT / "docs" / "bench.md").read_text("utf-8")
+    return filled(text, "promises", promise_lines(read("speed")["promises"])) if (RESULTS / SPEED).exists() else text
+
+
 def filled(text: str, name: str, table: str) -> str:
     """The text with what stands between the marks of `name` replaced."""
     pattern = rf"(<!-- table:{name} -->\n).*?(<!-- /table:{name} -->)"
@@ -169,7 +175,7 @@ def speed_table(record: dict[str, Any]) -> str:
     doubt = "" if clean else " **The machine was busy: processor time is shown, and by the clock nothing is claimed.**"
     unit = "ms" if clean else "processor ms, all threads together,"
     head = (
-        f"{machine['cpu']}, {machine['cores']} cores ({', '.join(machine['cpu_flags'])}). Measured by"
+        f"{machine['cpu']}, {machine['cores']} free core(s) ({', '.join(machine['cpu_flags'])}). Measured by"
         f" `benchmarks/speed.py`, each contender in its own process, in turns.{doubt}\n\n"
         f"| device | contender | {unit} 576 x 864 | 1920 x 1080 | 1080p JPEG file | peak MB |\n"
         "|---|---|---|---|---|---|\n"
@@ -177,7 +183,7 @@ def speed_table(record: dict[str, Any]) -> str:
     names = [row["name"] for row in (*runs["frame"]["rows"], *runs["file"]["rows"]) if not row["failed"]]
     lines = [speed_row(name, runs, clean=clean) for name in dict.fromkeys(names) if "benchmark_app" not in name]
     absent = [f"| {device} | {engine} | *not verified* | | | |\n" for device, engine in NEVER_RUN]
-    return head + "".join(lines + absent) + promise_lines(record["promises"])
+    return head + "".join(lines + absent)
 
 
 def speed_row(name: str, runs: dict[str, Any], *, clean: bool) -> str:
@@ -196,7 +202,7 @@ def figure(row: dict[str, Any] | None, key: str, digits: int) -> str:
 
 def promise_lines(promises: list[dict[str, Any]]) -> str:
     """What must hold, and what was found."""
-    head = "\n| promise | must | found | by processor time | holds |\n|---|---|---|---|---|\n"
+    head = "| promise | must | found | by processor time | holds |\n|---|---|---|---|---|\n"
     return head + "".join(promise_row(one) for one in promises)
 
 

@@ -56,9 +56,9 @@ def comparisons(
             found += tools(package, own, photo)
         else:
             network = teacher_of(package) if word == TEACHER else word
-            full = network.endswith("/1")  # in INT8 it takes minutes to export, and nobody compares with that
+            teaches = network in {f"{name}/1" for name in TEACHERS.values()}  # in INT8 it takes minutes to export
             found += untrained(
-                network, [one for one in own if not full or one.precision == "fp32"], photo, folder, tell
+                network, [one for one in own if not teaches or one.precision == "fp32"], photo, folder, tell
             )
     return found
 
