@@ -74,7 +74,7 @@ def promises(record: dict[str, Any]) -> Iterator[Promise]:
             found = times(runs["file"], f"{name} {INT8}", LWCC)
             yield at_least(f"1080p JPEG shrunk to 1000 pixels against LWCC's way, {name}", 40, 120, found)
     if "hd" in runs:
-        quick = times(runs["hd"], f"{TINY} {INT8}", f"{QUARTER} {INT8}")
+        tiny = times(runs["hd"], f"{TINY} {INT8}", f"{QUARTER} {INT8}")
         yield at_least("googlenet-tiny against 1/4-BL, 1080p, INT8", 2.5, 4, tiny)
         yield at_least(
             "default against 1/4-BL, 1080p, INT8", 2.5, 4, times(runs["hd"], f"default {INT8}", f"{QUARTER} {INT8}")
@@ -101,7 +101,7 @@ def _of_frames(run: dict[str, Any], record: dict[str, Any]) -> Iterator[Promise]
     for precision, variant in (("INT8", INT8), ("fp32", FP32)):
         found = times(run, f"default {variant}", f"{QUARTER} {variant}")
         yield at_least(f"default against 1/4-BL, 576x864, {precision}", 2.5, 4, found)
-        quick = times(run, f"{TINY} {variant}", f"{QUARTER} {variant}")
+        tiny = times(run, f"{TINY} {variant}", f"{QUARTER} {variant}")
         yield at_least(f"googlenet-tiny against 1/4-BL, 576x864, {precision}", 2.5, 4, tiny)
     counting = row(run, f"default {INT8}")
     over = {"found": counting["overhead"], "by_processor": counting["overhead_processor"], "clean": clean(counting)}
