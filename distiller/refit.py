@@ -33,7 +33,8 @@ SCENES, PATTERNS, PATTERN_SIDE = 40, 60, 512  # pictures of nobody; pixels
 NOBODY_PART = 0.25  # of the photos of a step
 BATCH = 12  # photos a step
 RATE = 5e-5  # learning rate at the start, beside weights of about 0.01
-LEAST_ERROR = 0.1  # people: the least unit of a set's errors
+LEAST_ERROR = 0.25  # people: the least unit of a set's errors
+NOBODY_WEIGHT = 8  # of errors in pictures of nobody, where a tenth of a person is one already
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def read_features(
 def fit(start: Last, groups: dict[str, list[Photo]], parts: dict[str, float], *, steps: int, seed: int) -> Last:
     """The last convolution that counts the groups' photos with the least error, groups drawn by their parts."""
     units = {name: _mean_error(start, photos) for name, photos in groups.items()}
+    units[NOBODY] /= NOBODY_WEIGHT
     last = Last(*(nn.Parameter(value.clone()) for value in (start.weight, start.bias)))
     optimizer = torch.optim.Adam([last.weight, last.bias], RATE)
     rng, names = np.random.default_rng(seed), list(groups)
