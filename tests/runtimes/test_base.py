@@ -48,12 +48,12 @@ def test_a_fake_backend_refuses_what_engines_refuse() -> None:
 
 def test_an_error_inside_an_engine_names_the_engine_and_the_batch() -> None:
     def broken(batch: Batch) -> np.ndarray:
-        raise RuntimeError("\nout of memory\n  at line 3")
+        raise RuntimeError("\nno such kernel\n  at line 3")
 
     with FakeBackend(broken) as backend, pytest.raises(InferenceError) as caught:
         backend.run(ONE)
 
-    assert str(caught.value) == "fake failed on a batch (1, 32, 48, 3): out of memory"
+    assert str(caught.value) == "fake failed on a batch (1, 32, 48, 3): no such kernel"
     assert isinstance(caught.value.__cause__, RuntimeError)
 
 
