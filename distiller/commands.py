@@ -71,6 +71,7 @@ def train(
     config, folder = chosen_config(recipe, settings, data), RunFolder(out)
     if start == Path("default") or (recipe in (None, RECIPE) and start is None):
         start = DEFAULT_PACKAGE
+    teacher = DEFAULT_PACKAGE if teacher == Path("default") else teacher
     places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
     if dry_run:

@@ -21,8 +21,15 @@ if TYPE_CHECKING:
     from sdk.result import CountResult
 
 Columns = dict[str, NDArray[Any]]
-NUMBERS = {"count": np.float64, "width": np.int32, "height": np.int32, "scale": np.float64, "ms": np.float64}
-TEXTS = ("photo", "engine", "device", "precision", "variant", "warnings", "error", "model")
+PEOPLE = ("count", "low", "high")  # not a number where there is none; the interval as in CountResult
+NUMBERS = {
+    **dict.fromkeys(PEOPLE, np.float64),
+    "width": np.int32,
+    "height": np.int32,
+    "scale": np.float64,
+    "ms": np.float64,
+}
+TEXTS = ("photo", "state", "reasons", "engine", "device", "precision", "variant", "warnings", "error", "model")
 
 
 @final
@@ -50,9 +57,9 @@ class BatchCounter:
         self.model = f"{manifest.name} {manifest.version} {digest[:12]}"  # whose counts these are
 
     def __call__(self, batch: Mapping[str, NDArray[Any]]) -> Columns:
-        """{"photo": (n,) paths} -> columns of n: photo, count, width, height, scale, ms, engine, device and others.
+        """{"photo": (n,) paths} -> columns of n: photo, count, low, high, state, width, height, ms and others.
 
-        A photo that cannot be read has a NaN count, sizes of 0, and `error` says why. Raises InputError for a batch
+        A photo that cannot be read has NaN people, sizes of 0, and `error` says why. Raises InputError for a batch
         without photos, InferenceError when the engine fails.
         """
         if "photo" not in batch:
@@ -63,11 +70,14 @@ class BatchCounter:
         return {**{name: np.array([row[name] for row in rows], object) for name in TEXTS}, **numbers}
 
     def _row(self, photo: str, found: CountResult | InputError) -> dict[str, Any]:
-        plain: dict[str, Any] = {**dict.fromkeys(TEXTS, ""), **dict.fromkeys(NUMBERS, 0), "count": np.nan}
+        texts, zeros, gaps = dict.fromkeys(TEXTS, ""), dict.fromkeys(NUMBERS, 0), dict.fromkeys(PEOPLE, np.nan)
+        plain: dict[str, Any] = {**texts, **zeros, **gaps}
         own = {"photo": photo, "model": self.model}
         if isinstance(found, InputError):
             return {**plain, **own, "error": found.message}
-        values = {**found.to_json(), "count": found.count, "warnings": "; ".join(found.warnings)}
+        low, high = found.interval or (np.nan, np.nan)
+        told = {name: "; ".join(getattr(found, name)) for name in ("reasons", "warnings")}
+        values = {**found.to_json(), **told, "count": found.count, "low": low, "high": high}
         return {**{name: values.get(name, value) for name, value in plain.items()}, **own}
 
     def close(self) -> None:

@@ -46,6 +46,17 @@ def test_a_photo_that_cannot_be_read_keeps_its_row_and_says_why(tiny: Path, phot
     assert found["error"][0] == ""
 
 
+def test_a_count_comes_with_its_interval_and_state(photos: list[str]) -> None:
+    with BatchCounter() as batch, CrowdCounter(threads=1) as counter:
+        found, plain = batch({"photo": np.array(photos[:2])}), counter.count(photos[0])
+
+    assert plain.interval is not None
+    assert (found["low"][0], found["high"][0]) == plain.interval
+    assert (found["state"][0], found["reasons"][0]) == (plain.state, "; ".join(plain.reasons))
+    assert np.isnan(found["low"][1])
+    assert found["state"][1] == ""
+
+
 def test_the_model_is_named_by_what_it_holds(tiny: Path) -> None:
     with BatchCounter(tiny) as batch, BatchCounter() as default:
         assert batch.model.startswith("tiny 1.0 ")
