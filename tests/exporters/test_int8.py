@@ -76,6 +76,7 @@ def test_int8_variants_are_calibrated_gated_and_packaged(quantised: tuple[Path, 
     with Package.open(path) as package:
         assert {entry.path for entry in package.manifest.reports} == {
             "calibration/table.json",
+            "calibration/trust.json",  # the shipped package's
             "reports/conversion.json",
             "reports/gate.json",
             "reports/parity.json",
