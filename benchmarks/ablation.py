@@ -27,15 +27,15 @@ RESULTS = Path(__file__).parent / "results"
 RECIPE = "googlenet-tiny"
 SCORED = "shanghaitech-a"
 SOFT, INTRA, INTER = ("teacher.soft=0.5", "teacher.soft_loss=poisson"), ("teacher.intra=10",), ("teacher.inter=50",)
-POOLED = ("teacher.taps=pooled",)
+POOLED, ALONE = ("teacher.taps=pooled",), ("teacher.soft=0",)
 TRANSFER = {
-    "no transfer": (),
+    "no transfer": ALONE,
     "soft target": SOFT,
     "soft target, intra": (*SOFT, *INTRA, *POOLED),
     "soft target, inter": (*SOFT, *INTER, *POOLED),
     "soft target, intra, inter": (*SOFT, *INTRA, *INTER, *POOLED),
 }
-WAYS = {"transfer": TRANSFER, "objectives": {name: (f"objective={name}",) for name in OBJECTIVES}}
+WAYS = {"transfer": TRANSFER, "objectives": {name: (*ALONE, f"objective={name}") for name in OBJECTIVES}}
 
 
 @click.command()
@@ -60,7 +60,7 @@ def main(
     for seed in range(1, seeds + 1):
         for way, settings in WAYS[name].items():
             folder = out / f"{name}-{'-'.join(way.replace(',', '').split())}-{seed}"
-            taught = ["--teacher", str(teacher)] if any(s.startswith("teacher.") for s in settings) else []
+            taught = [] if settings[:1] == ALONE else ["--teacher", str(teacher)]
             chosen = [part for s in (*same, *settings, f"seed={seed}") for part in ("--set", s)]
             scores = trained([*common, *taught, *chosen, "--out", str(folder)])
             about = result["ways"].setdefault(way, {"settings": list(settings), "seeds": {}})

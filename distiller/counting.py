@@ -17,12 +17,20 @@ class CountingNetwork(nn.Module):
     """
 
     def __init__(
-        self, frontend: nn.Sequential, head: nn.Sequential, *, multiple: int, taps: tuple[str, ...], enlarge: int = 1
+        self,
+        frontend: nn.Sequential,
+        head: nn.Sequential,
+        *,
+        multiple: int,
+        taps: tuple[str, ...],
+        enlarge: int = 1,
+        spread: int = 1,
     ) -> None:
         super().__init__()
         self.multiple = multiple
         self.taps = taps  # names of the parts whose outputs a student learns from, the shallowest first
         self.block = 1  # places of the head's map that a density cell sums up, each way
+        self.spread = spread  # density cells that a place of the head's map is spread over, each way
         self.normalise = Normalise()
         self.frontend = frontend
         larger = nn.Upsample(scale_factor=enlarge, mode="bilinear", align_corners=False)
@@ -34,4 +42,7 @@ class CountingNetwork(nn.Module):
         x = revivable_relu(x) if self.training else F.relu(x)
         if self.block > 1:
             x = F.avg_pool2d(x, self.block) * self.block**2  # exporters know no divisor of one's own
+        if self.spread > 1:
+            x = F.interpolate(x, scale_factor=float(self.spread), mode="bilinear", align_corners=False)
+            x = x / self.spread**2  # the sum stays, at the borders too
         return x.squeeze(1).float()

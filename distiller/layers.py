@@ -54,7 +54,7 @@ class ConvReLU(nn.Module):
         batch_norm: bool = False,
     ) -> None:
         super().__init__()
-        padding = dilation * (kernel // 2)
+        padding = dilation * ((kernel - 1) // 2)
         self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=padding, dilation=dilation)
         self.norm: nn.Module = nn.BatchNorm2d(outputs) if batch_norm else nn.Identity()
 

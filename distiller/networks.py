@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from distiller.counting import STRIDE, CountingNetwork
 from distiller.densenet import densenet169
-from distiller.googlenet import googlenet, googlenet_deep, googlenet_tiny
+from distiller.googlenet import googlenet, googlenet_deep, googlenet_quick, googlenet_tiny
 from distiller.layers import Affine, ConvNorm, ConvReLU, NormReLU
 from distiller.limits import check_choice, check_limits
 from distiller.resnet import resnet50
@@ -43,6 +43,7 @@ ARCHITECTURES: dict[str, Callable[..., CountingNetwork]] = {
     "densenet169": densenet169,
     "googlenet": googlenet,
     "googlenet-deep": googlenet_deep,
+    "googlenet-quick": googlenet_quick,
     "googlenet-tiny": googlenet_tiny,
     "resnet50": resnet50,
     "sanet": sanet,

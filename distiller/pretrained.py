@@ -145,6 +145,6 @@ def start_head(network: CountingNetwork, people_per_cell: float) -> None:
     last = network.head[-1]
     if not isinstance(last, nn.Conv2d) or last.bias is None:
         raise TypeError(f"the head ends in {type(last).__name__}, expected a convolution with a bias")
-    density = max(people_per_cell, LEAST_DENSITY) / network.block**2
+    density = max(people_per_cell, LEAST_DENSITY) * (network.spread / network.block) ** 2
     nn.init.normal_(last.weight, std=density / last.in_channels)
     nn.init.constant_(last.bias, density)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.nn.parallel import DistributedDataParallel
 from distiller import checkpoint as store
 from distiller.augment import Crop
 from distiller.config import TrainConfig
+from distiller.convert import start_state
 from distiller.device import choose_device
 from distiller.networks import STRIDE, Architecture, CountingNetwork, fused
 from distiller.parallel import Ranks, mean_over_ranks
@@ -83,23 +85,28 @@ class Trainer:
 
     def start(self, crops: Sequence[Crop], encoder: Path | None) -> None:
         """Initial weights: the encoder's where there is one, He's elsewhere, brought to scale on the crops."""
+        self._draw_weights()
+        if encoder is not None:
+            load_encoder(self.network, self.architecture, encoder, self._images(crops))
+        self._start_head(crops)
+        self.average.load_state_dict(self.network.state_dict())
+        self._start_adapters()
+
+    def _draw_weights(self) -> None:
         torch.manual_seed(self.config.seed)
-        photos = self._images(crops)
         for module in self.network.modules():
             if isinstance(module, torch.nn.Conv2d):
                 torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
                 torch.nn.init.zeros_(module.bias)  # type: ignore[arg-type]
-        if encoder is not None:
-            load_encoder(self.network, self.architecture, encoder, photos)
-        rescale(self.network, photos)
+
+    def _start_head(self, crops: Sequence[Crop]) -> None:
+        rescale(self.network, self._images(crops))
         cells = len(crops) * (self.config.augment.crop / STRIDE) ** 2
         start_head(self.network, sum(len(crop.points) for crop in crops) / cells)
-        self.average.load_state_dict(self.network.state_dict())
-        self._start_adapters()
 
     def start_from(self, saved: store.Checkpoint, batches: Iterable[Sequence[Crop]]) -> None:
-        """Initial weights: a checkpoint's averaged ones. Batch normalisation that this run does not have is measured
-        afresh on the batches and folded into the convolutions.
+        """Initial weights: a checkpoint's averaged ones, as far as they fit another network: see start_state. Batch
+        normalisation that this run does not have is measured afresh on the batches and folded into the convolutions.
         """
         source = store.network_of(saved).to(self.device)
         held = store.architecture_of(saved)
@@ -107,10 +114,12 @@ class Trainer:
             measure_statistics(source, (self._images(crops) for crops in batches))
         if held.batch_norm and not self.architecture.batch_norm:
             source, held = fused(source), replace(held, batch_norm=False)
-        if held != self.architecture:
-            raise ConfigError(f"the checkpoint to start from holds {held}, the config asks for {self.architecture}")
-        self.network.load_state_dict(source.state_dict())
-        self.average.load_state_dict(source.state_dict())
+        state = start_state(source, held, self.architecture)
+        self._draw_weights()
+        self.network.load_state_dict(state, strict=False)
+        if len(state) < len(self.network.state_dict()):
+            self._start_head([crop for crops in islice(batches, 2) for crop in crops])
+        self.average.load_state_dict(self.network.state_dict())
         self._start_adapters()
 
     def _start_adapters(self) -> None:

@@ -14,6 +14,7 @@ NETWORKS = {
     "densenet169": "DenseNet-169 (Huang et al., CVPR 2017, arXiv 1608.06993) to transition3, with a density head",
     "googlenet": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4a, with a density head",
     "googlenet-deep": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4e, with a density head",
+    "googlenet-quick": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 4a at twice the stride",
     "googlenet-tiny": "GoogLeNet (Szegedy et al., CVPR 2015, arXiv 1409.4842) up to inception 3a, with a density head",
     "resnet50": "ResNet-50 (He et al., CVPR 2016, arXiv 1512.03385) to layer3, with a density head",
     "sanet": "SANet (Cao et al., ECCV 2018), normalised by batch",

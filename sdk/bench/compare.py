@@ -23,6 +23,7 @@ TEACHERS = {
     "bl": "bl",
     "csrnet": "csrnet",
     "googlenet": "googlenet-deep",
+    "googlenet-quick": "googlenet-deep",
     "googlenet-tiny": "googlenet-deep",
 }  # student's network: its teacher's
 NETWORK = re.compile(r"([a-z][a-z0-9-]*)/([1-9][0-9]{0,2})")

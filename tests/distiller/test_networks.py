@@ -22,7 +22,7 @@ NETWORKS = [(name, batch_norm) for name in ARCHITECTURES for batch_norm in (Fals
 
 
 def photos(count: int = 2) -> torch.Tensor:
-    return torch.randint(0, 256, (count, 48, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    return torch.randint(0, 256, (count, 64, 96, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
 
 def with_random_statistics(name: str, *, batch_norm: bool = True) -> torch.nn.Module:
@@ -85,7 +85,7 @@ def test_density_has_a_cell_for_eight_pixels_and_is_never_negative(name: str, ba
     with torch.no_grad():
         density = network(photos())
 
-    assert (density.shape, density.dtype) == ((2, 6, 8), torch.float32)
+    assert (density.shape, density.dtype) == ((2, 8, 12), torch.float32)
     assert density.min() >= 0
 
 
