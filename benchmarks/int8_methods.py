@@ -39,9 +39,9 @@ from exporters.source import Source, open_source
 from exporters.tell import Tell
 from runtimes import Backend, Variant
 from sdk.commands.common import Progress
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import BackendError
 from sdk.files import write_whole
+from sdk.shipped import DEFAULT_PACKAGE
 from sdk.timing import Stopwatch
 
 RESULTS = Path(__file__).parent / "results" / "int8-methods.json"

@@ -23,8 +23,8 @@ import click
 from sdk.bench.contenders import Asked
 from sdk.bench.run import Settings, bench
 from sdk.bench.timed import all_processor_seconds
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.files import write_whole
+from sdk.shipped import DEFAULT_PACKAGE
 from sdk.timing import Stopwatch
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"

@@ -14,8 +14,8 @@ from typing import Any
 
 from pictures import scatter, worst_maps
 
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.package import Package
+from sdk.shipped import DEFAULT_PACKAGE
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -9,7 +9,7 @@ import click
 
 from distiller.command_options import DataPath, existing, tune_options, use_threads
 from sdk.commands.common import friendly, json_option, print_json
-from sdk.counter import DEFAULT_PACKAGE
+from sdk.shipped import shipped
 
 
 @click.command()
@@ -22,7 +22,7 @@ from sdk.counter import DEFAULT_PACKAGE
 def finetune(
     package: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
 ) -> None:
-    """Teach PACKAGE ("default" for the shipped one) one camera from a few labelled frames.
+    """Teach PACKAGE ("default" or "quick" for a shipped one) one camera from a few labelled frames.
 
     Says how well it counts frames that it did not learn from, before and after: each frame is left out once.
     """
@@ -30,7 +30,7 @@ def finetune(
     from distiller.folder import RunFolder
     from distiller.packaged import load_start
 
-    package = DEFAULT_PACKAGE if package == Path("default") else package
+    package = shipped(package)
     use_threads(threads)
     config = finetune_config(load_start(package), existing(data), steps, settings)
     report = finetune(package, config, data, RunFolder(out), sys.stderr)

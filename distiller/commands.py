@@ -12,8 +12,8 @@ import yaml
 from distiller.command_options import Command, DataPath, existing, tune_options, use_threads
 from distiller.command_tune import finetune, mean, qat, refit
 from sdk.commands.common import friendly, json_option, print_json
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
+from sdk.shipped import DEFAULT_PACKAGE, shipped
 
 if TYPE_CHECKING:
     from distiller.checkpoint import Checkpoint
@@ -69,9 +69,9 @@ def train(
     from distiller.run import Places, train
 
     config, folder = chosen_config(recipe, settings, data), RunFolder(out)
-    if start == Path("default") or (recipe in (None, RECIPE) and start is None):
+    if recipe in (None, RECIPE) and start is None:
         start = DEFAULT_PACKAGE
-    teacher = DEFAULT_PACKAGE if teacher == Path("default") else teacher
+    start, teacher = (None if path is None else shipped(path) for path in (start, teacher))
     places = Places(data.parent if data.is_file() else data, weights, start, teacher)
     use_threads(threads)
     if dry_run:

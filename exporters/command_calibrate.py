@@ -11,9 +11,9 @@ from exporters.command_options import calibration_options, model_option, refuse_
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option, print_json
 from sdk.config import to_plain
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ExportError
 from sdk.files import write_whole
+from sdk.shipped import DEFAULT_PACKAGE
 
 if TYPE_CHECKING:
     from exporters.calibration_table import CalibrationTable

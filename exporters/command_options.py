@@ -10,9 +10,9 @@ import click
 
 from exporters.needs import export_extra
 from sdk.commands.common import Progress
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import AccuracyGateError, ConfigError, ExportError
 from sdk.files import write_whole
+from sdk.shipped import DEFAULT_PACKAGE, shipped
 
 if TYPE_CHECKING:
     from exporters.tell import Tell
@@ -21,7 +21,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
 METHODS = ("minmax", "moving-minmax", "percentile-99.99", "percentile-99.999", "entropy")
 CHOSEN = 64  # photos
-DEFAULT = "default"  # what the shipped package is called on a command line
 
 
 def calibration_options(command: Command) -> Command:
@@ -44,19 +43,19 @@ def calibration_options(command: Command) -> Command:
 
 
 def package_argument(command: Command) -> Command:
-    """Add PACKAGE, in which the word default is the shipped package."""
+    """Add PACKAGE, in which the words default and quick are shipped packages."""
     return click.argument("package", type=FILE, callback=shipped_or_given)(command)
 
 
 def model_option(command: Command) -> Command:
     """Add -m."""
-    told = "A checkpoint's folder, or a package. [default: the shipped package, also called default]"
+    told = "A checkpoint's folder, or a package. [default: the shipped one, also called default; quick is another]"
     return click.option("-m", "--model", type=FILE, callback=shipped_or_given, help=told)(command)
 
 
 def shipped_or_given(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
-    """The path, or the shipped package for the word default."""
-    return DEFAULT_PACKAGE if path == Path(DEFAULT) else path
+    """The path, or the shipped package of that name."""
+    return None if path is None else shipped(path)
 
 
 def teller() -> Tell:

@@ -11,9 +11,10 @@ from exporters.command_options import package_argument
 from exporters.needs import export_extra
 from sdk.commands.common import Progress, engine_options, friendly, json_option, print_json
 from sdk.config import to_plain
-from sdk.counter import DEFAULT_PACKAGE, CrowdCounter
+from sdk.counter import CrowdCounter
 from sdk.errors import ConfigError, ExportError
 from sdk.package import Package, write_package
+from sdk.shipped import MODELS
 
 if TYPE_CHECKING:
     from exporters.calibration_sets import Found
@@ -47,7 +48,7 @@ def trust(
     That is an interval around each count, which holds the true number in 9 of 10 photos like these, and what these
     photos look like, by which a scene is told that the model does not know.
     """
-    if output is None and package == DEFAULT_PACKAGE:
+    if output is None and package.parent == MODELS:
         raise ConfigError("the shipped package is not written over", hint="name another with -o")
     target = output or package
     if output is not None and output.exists() and not force and not output.samefile(package):

@@ -25,8 +25,8 @@ from exporters.command_trust import trust
 from exporters.layout import Layout
 from exporters.needs import export_extra
 from sdk.commands.common import friendly, json_option
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import AccuracyGateError, ConfigError
+from sdk.shipped import DEFAULT_PACKAGE
 
 if TYPE_CHECKING:
     from exporters.int8 import Int8Request

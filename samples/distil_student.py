@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sdk.counter import DEFAULT_PACKAGE
+from sdk.shipped import DEFAULT_PACKAGE
 
 HERE = Path(__file__).parent
 

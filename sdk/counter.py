@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, final
 
@@ -20,6 +19,7 @@ from sdk.frame import Image, Photo, decode, rescale, shrink
 from sdk.many import in_order
 from sdk.package import Package
 from sdk.result import CountResult, Timings
+from sdk.shipped import DEFAULT_PACKAGE
 from sdk.tiling import room_between_halos
 from sdk.timing import Stopwatch
 from sdk.trust.calibration import TrustCalibration, read_trust
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
 SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
 
@@ -64,7 +63,8 @@ class CountOptions:
 class CrowdCounter:
     """Counts the people in photos.
 
-    package: a model package (`NAME.skt`); the one that ships with the SDK if absent. device, backend, precision: "auto"
+    package: a model package (`NAME.skt`), or the name of one that ships with the SDK: "default", the one if absent, or
+    "quick". device, backend, precision: "auto"
     lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
     anything named is kept to or refused. backend may also be a loaded one, such as a `FakeBackend` in a test, which
     then answers in place of the package's model and is closed with the counter. threads: of a CPU engine, all cores if

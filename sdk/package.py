@@ -25,6 +25,7 @@ from sdk.errors import (
 from sdk.files import replacing_file, replacing_folder
 from sdk.golden import Golden, golden_from_bytes
 from sdk.manifest import MANIFEST_NAME, FileEntry, Manifest
+from sdk.shipped import shipped
 
 MAX_MANIFEST_BYTES = 2**20
 
@@ -42,10 +43,11 @@ class Package:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Package:
-        """The package at `path`, a folder or a zip of it."""
-        archive = open_archive(Path(path))
+        """The package at `path`, a folder or a zip of it; or the shipped one of that name, "default" or "quick"."""
+        found = shipped(path)
+        archive = open_archive(found)
         try:
-            return cls(Path(path), archive)
+            return cls(found, archive)
         except BaseException:
             archive.close()
             raise

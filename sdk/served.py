@@ -20,9 +20,10 @@ import numpy as np
 
 from runtimes import Backend, BackendInfo, Output
 from runtimes.base import Batch, Grid
-from sdk.counter import DEFAULT_PACKAGE, CountOptions, CrowdCounter
+from sdk.counter import CountOptions, CrowdCounter
 from sdk.errors import BackendError, ConfigError, InferenceError
 from sdk.package import Package
+from sdk.shipped import DEFAULT_PACKAGE
 from sdk.sinks.pauses import Pauses
 from sdk.timing import Stopwatch
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from sdk import CrowdCounter
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.doctor import diagnose
 from sdk.scenes import SceneStyle, draw_empty
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.tiny_package import ENGINES, noise_photo
 from tests.tolerances import COUNT_RELATIVE, EMPTY_PEOPLE, SAMPLE_RELATIVE
 

@@ -78,7 +78,7 @@ def main(
     from runtimes import Request
     from sdk.bench.contenders import Asked
     from sdk.bench.run import Settings, bench
-    from sdk.counter import DEFAULT_PACKAGE
+    from sdk.shipped import DEFAULT_PACKAGE
 
     if html is not None and not html.parent.is_dir():
         raise ConfigError(f"no folder {html.parent} for the page {html.name}", hint="make it first")

@@ -24,16 +24,16 @@ TICK, CROSS = "✓", "✗"
 @engine_options
 @friendly
 def main(package: Path | None, as_json: bool, device: str, backend: str, precision: str, threads: int | None) -> None:
-    """Say what this machine can run, and with PACKAGE ("default" for the shipped one) what would be chosen.
+    """Say what this machine can run, and with PACKAGE ("default" or "quick" for a shipped one) what would be chosen.
 
     Replays the package's golden photo on every variant that may run here. Exit code 5 when no engine is usable or a
     variant does not answer as it should.
     """
     from runtimes import Request
-    from sdk.counter import DEFAULT_PACKAGE
     from sdk.doctor import diagnose
+    from sdk.shipped import shipped
 
-    chosen = DEFAULT_PACKAGE if package == Path("default") else package
+    chosen = None if package is None else shipped(package)
     diagnosis = diagnose(chosen, Request(device=device, backend=backend, precision=precision), threads)
     if as_json:
         print_json(diagnosis.to_json())

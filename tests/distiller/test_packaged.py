@@ -12,9 +12,9 @@ from distiller import checkpoint as store
 from distiller.config import TrainConfig
 from distiller.packaged import load_start
 from distiller.trainer import Trainer
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ArtifactError
 from sdk.package import Package, write_package
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.sdk.packages import FILES, MANIFEST
 
 

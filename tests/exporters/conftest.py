@@ -11,8 +11,8 @@ from exporters.build import Built, Options, build
 from exporters.calibration import CalibrationTable, calibrate
 from exporters.onnx import read_master
 from exporters.source import open_source
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.package import Package, write_package
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.exporters.calibrated import FLOATS, drawn_shots, quiet_tell
 from tests.students import save_student
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.manifest import FileEntry, Manifest, VariantEntry
 from sdk.package import Package, write_package
+from sdk.shipped import DEFAULT_PACKAGE
 
 PASSED = {"status": "passed"}
 

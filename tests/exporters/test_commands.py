@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from exporters.commands import choose_variants, main
-from sdk.counter import DEFAULT_PACKAGE
 from sdk.errors import ConfigError
 from sdk.package import Package
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.terminal import hear_ctrl_c
 
 

@@ -16,7 +16,7 @@ from exporters.commands import main
 from exporters.engine_device import Device
 from exporters.engine_store import PLAN, SIDECAR, StoredPlan
 from runtimes.cuda import cuda
-from sdk.counter import DEFAULT_PACKAGE
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.exporters.compiled import COMPILER, DRIVER, compiled
 from tests.exporters.engine_package import write_with_engines
 from tests.exporters.test_engine_choose import contender
