@@ -3,7 +3,8 @@
     python benchmarks/accuracy.py --data DATASETS [--package NAME.skt] [--recipe googlenet]
 
 Writes benchmarks/results/accuracy-SET.json, one a set, in the form of `skt-eval --json`, worst-photos.json, which says
-where in each set's worst photo people are and are counted, and blanks.json. The held-out photos are the ones that the
+where in each set's worst photo people are and are counted, and blanks.json; of a package that is not called default,
+into a folder of its name there. The held-out photos are the ones that the
 recipe names; no photo of an official test part is read.
 """
 
@@ -35,16 +36,18 @@ SIZES = ((360, 640), (768, 1024), (1080, 1920))
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
-@click.option("--package", type=click.Path(path_type=Path), help="The shipped package if absent.")
+@click.option("--package", type=click.Path(path_type=Path), help="The shipped one if absent; or quick.")
 @click.option("--recipe", default="googlenet", show_default=True)
 def main(data: Path, package: Path | None, recipe: str) -> None:
     """Score, and write the results."""
-    RESULTS.mkdir(exist_ok=True)
     with CrowdCounter(package) as counter:
-        worst = [score(counter, name, samples) for name, samples in held_out(recipe, data).items()]
+        name = counter.manifest.name
+        out = RESULTS if name == "default" else RESULTS / name
+        out.mkdir(exist_ok=True)
+        worst = [score(counter, name, samples, out) for name, samples in held_out(recipe, data).items()]
         lines = ",\n".join(json.dumps(record, sort_keys=True) for record in worst)
-        write_whole(RESULTS / "worst-photos.json", f"[\n{lines}\n]\n".encode())
-        write(RESULTS / "blanks.json", {"package": label(counter), "counts": dict(count_blanks(counter))})
+        write_whole(out / "worst-photos.json", f"[\n{lines}\n]\n".encode())
+        write(out / "blanks.json", {"package": label(counter), "counts": dict(count_blanks(counter))})
 
 
 def held_out(recipe: str, data: Path) -> dict[str, list[Sample]]:
@@ -57,13 +60,13 @@ def held_out(recipe: str, data: Path) -> dict[str, list[Sample]]:
     return sets
 
 
-def score(counter: CrowdCounter, name: str, samples: list[Sample]) -> dict[str, Any]:
+def score(counter: CrowdCounter, name: str, samples: list[Sample], out: Path) -> dict[str, Any]:
     """Score one set; where its worst photo's people are."""
     progress = Progress(len(samples), "photos")
     title = f"{name}, held-out training photos"
     evaluation = evaluate(counter, samples, dataset=title, package=label(counter), progress=progress.advance)
     progress.clear()
-    write(RESULTS / f"accuracy-{name}.json", evaluation.to_json())
+    write(out / f"accuracy-{name}.json", evaluation.to_json())
     scores = evaluation.scores
     errors = f"MAE {scores.mae:.2f}, RMSE {scores.rmse:.2f}, bias {scores.bias:+.2f}"
     click.echo(f"{title}: {scores.photos} photos, {errors}")
