@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -239,11 +240,17 @@ def test_a_multicast_without_a_sender_times_out() -> None:
         next(watch(f"udp://127.0.0.1:{free_port()}", limits))
 
 
-def test_pictures_that_turn_to_garbage_are_reported_and_the_stream_goes_on() -> None:
-    noise = np.random.default_rng(1).bytes(2000)
+def of_no_size() -> bytes:
+    """A picture whose header says 0 x 0 pixels."""
+    data = cv2.imencode(".jpg", red(3))[1].tobytes()
+    size = data.index(b"\xff\xc0") + 5
+    return data[:size] + bytes(4) + data[size + 4 :]
 
+
+@pytest.mark.parametrize("bad", [np.random.default_rng(1).bytes(2000), b"", of_no_size()], ids=["noise", "none", "0x0"])
+def test_pictures_that_turn_to_garbage_are_reported_and_the_stream_goes_on(bad: bytes) -> None:
     def pictures(at: int) -> np.ndarray | bytes | None:
-        return red(at) if at < 8 else noise if at < 16 else None
+        return red(at) if at < 8 else bad if at < 16 else None
 
     with HttpCamera(pictures) as camera, watch(camera.url) as stream:
         until(stream, is_ok)
