@@ -116,8 +116,17 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return {str(key): _convert(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return parse(typing.cast("type[Any]", hint), value, f"{where}.")
+        return _parse_inner(hint, value, where)
     return _convert_plain(hint, value, where)
+
+
+def _parse_inner(hint: Any, value: Mapping[str, Any], where: str) -> Any:
+    try:
+        return parse(hint, value, f"{where}.")
+    except ConfigError as error:  # one about values does not know where they stand
+        if f" {where}" in error.message:
+            raise
+        raise ConfigError(f"setting {where}: {error.message}", hint=error.hint, **error.details) from error
 
 
 def _convert_plain(hint: Any, value: Any, where: str) -> Any:

@@ -85,7 +85,7 @@ class Tee(Sink):
     """Each reading to several sinks; one that fails harms no other."""
 
     def __init__(self, parts: Iterable[Sink]) -> None:
-        self._parts = [(part, Trouble(type(part).__name__)) for part in parts]
+        self._parts = [(part, Trouble(_name(part))) for part in parts]
 
     def send(self, reading: Reading) -> None:
         """Send to every part; what fails is logged and shows in `health`."""
@@ -95,7 +95,7 @@ class Tee(Sink):
     def health(self) -> tuple[Health, ...]:
         answers: list[Health] = []
         for part, trouble in self._parts:
-            first, *others = part.health() or (Health(type(part).__name__),)
+            first, *others = part.health() or (Health(_name(part)),)
             answers += [replace(first, trouble=first.trouble or trouble.text), *others]
         return tuple(answers)
 
@@ -103,6 +103,12 @@ class Tee(Sink):
         with ExitStack() as stack:
             for part, _ in self._parts:
                 stack.callback(part.close)
+
+
+def _name(part: Sink) -> str:
+    """What it calls itself, else what it is."""
+    health = part.health()
+    return health[0].sink if health else type(part).__name__
 
 
 def _send(part: Sink, trouble: Trouble, reading: Reading) -> None:

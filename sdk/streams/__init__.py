@@ -11,6 +11,7 @@ from sdk.streams.errors import (
     StreamFrozen,
     StreamLost,
     StreamRefused,
+    StreamResized,
     StreamUnreachable,
     StreamUnreadable,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "StreamLimits",
     "StreamLost",
     "StreamRefused",
+    "StreamResized",
     "StreamResult",
     "StreamUnreachable",
     "StreamUnreadable",

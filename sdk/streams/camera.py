@@ -125,7 +125,7 @@ class Camera:
         self._sink = sink
         self._window = config.smooth_seconds
         self._smoothers: dict[str, MedianSmoother] = {}
-        self._alarms = _alarms(name, config, self.zones)
+        self._alarms = _alarms(config, self.zones)
         if self._window is not None:
             MedianSmoother(self._window)  # a window that cannot be is refused now, not at the first frame
         occupancy = config.occupancy
@@ -171,12 +171,12 @@ class Camera:
         return replace(reading, smoothed=taken.smoothed, reasons=reasons, latency_ms=max(0.0, seen.latency_ms))
 
 
-def _alarms(name: str, config: CameraConfig, zones: Zones | None) -> dict[str, Alarm]:
+def _alarms(config: CameraConfig, zones: Zones | None) -> dict[str, Alarm]:
     """An alarm for the frame and for each zone that has rules."""
     known = [zone.name for zone in zones.counted] if zones is not None else []
     for zone in config.zone_alarms:
         if zone not in known:
             hint = nearest(zone, known) if known else "give the camera a file of zones"
-            raise ConfigError(f"camera {name} has an alarm for zone {zone!r}, which it has not", hint=hint)
+            raise ConfigError(f"an alarm is for zone {zone!r}, which the camera has not", hint=hint)
     rules = {FRAME: config.alarm, **config.zone_alarms}
     return {zone: Alarm(rule) for zone, rule in rules.items() if rule is not None}

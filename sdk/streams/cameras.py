@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from sdk.sinks.base import Health, Sink, Tee
 from sdk.sinks.spec import open_sink
 from sdk.streams.budget import Budget
 from sdk.streams.camera import Camera, CameraConfig, CameraResult
+from sdk.streams.errors import StreamError
 from sdk.streams.stream import Count, Streams
 
 if TYPE_CHECKING:
@@ -102,14 +103,19 @@ class Cameras:
     """
 
     def __init__(self, count: Count, config: CamerasConfig) -> None:
-        feeds = {name: camera.feed() for name, camera in config.cameras.items()}
+        several = len(config.cameras) > 1
+        feeds = {}
+        for name, camera in config.cameras.items():
+            with _told_of(name if several else ""):
+                feeds[name] = camera.feed()
         budget = None if config.max_cpu is None else Budget(config.max_cpu)
         with ExitStack() as stack:
             self._opened = _Opened(stack)
             self._cameras = {}
             for name, camera in config.cameras.items():
                 sink = Tee([self._opened.sink(spec) for spec in (*config.sinks, *camera.sinks)])
-                self._cameras[name] = Camera(name, camera, sink)
+                with _told_of(name if several else ""):
+                    self._cameras[name] = Camera(name, camera, sink)
                 stack.callback(self._cameras[name].close)
             self._streams = stack.enter_context(Streams(count, feeds, budget))
             self._stack = stack.pop_all()
@@ -138,6 +144,17 @@ class Cameras:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@contextmanager
+def _told_of(camera: str) -> Iterator[None]:
+    """Name the camera in what is wrong with it, where there are several."""
+    try:
+        yield
+    except (ConfigError, StreamError) as error:
+        if not camera:
+            raise
+        raise type(error)(f"camera {camera}: {error.message}", hint=error.hint, **error.details) from error
 
 
 @dataclass

@@ -8,6 +8,7 @@ InputError                     exit code 3
     +-- StreamCut              a recording or a pipe that ends too early
     +-- StreamLost             a camera that stopped sending
     +-- StreamFrozen           a camera that sends the same picture again and again
+    +-- StreamResized          a camera whose frames have another size than they had
 """
 
 from __future__ import annotations
@@ -55,3 +56,9 @@ class StreamFrozen(StreamError):
     """A camera that sends the same picture again and again."""
 
     code = "SKT-E226"
+
+
+class StreamResized(StreamError):
+    """A camera whose frames have another size than they had."""
+
+    code = "SKT-E227"

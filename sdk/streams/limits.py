@@ -20,9 +20,10 @@ class StreamLimits:
     frozen_seconds: float | None = 30.0  # of the same picture until it counts as frozen; None: it may stand still
     longest_pause_seconds: float = 60.0  # between attempts to connect, which begin half a second apart
     wait: bool = False  # for a camera that is away at the start; else the first failure ends the stream
+    size_seconds: float | None = 600.0  # between looks whether a camera sends another frame size; None: never
 
     def __post_init__(self) -> None:
-        for name in ("connect_seconds", "read_seconds", "frozen_seconds", "longest_pause_seconds"):
+        for name in ("connect_seconds", "read_seconds", "frozen_seconds", "size_seconds", "longest_pause_seconds"):
             value = getattr(self, name)
             if value is not None and not 0 < value <= 86_400:
                 raise ConfigError(f"{name} is {value}, expected more than 0 seconds, at most a day")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from contextlib import closing
@@ -12,10 +13,11 @@ import numpy as np
 from sdk.errors import InputError
 from sdk.frame import Image
 from sdk.sinks.pauses import Pauses
-from sdk.streams.errors import StreamError, StreamFrozen, StreamRefused, StreamUnreadable
+from sdk.streams.errors import StreamError, StreamFrozen, StreamLost, StreamRefused, StreamUnreadable
 from sdk.streams.limits import Sampling, StreamLimits
 from sdk.streams.mailbox import Ended, Failed, Mailbox, Seen
 from sdk.streams.readers import FolderReader, RawReader, Reader
+from sdk.streams.size_watch import Size, SizeWatch
 from sdk.streams.source import Source
 from sdk.timing import Moment
 from sdk.trust.correction import Correction
@@ -53,6 +55,13 @@ def open_reader(feed: Feed) -> Reader:
     from sdk.streams.video import VideoReader
 
     return VideoReader(feed.source, feed.limits)
+
+
+def size_now(feed: Feed) -> Size | None:
+    """The frame size that a camera has now, over a second connection."""
+    from sdk.streams.video import size_of
+
+    return size_of(feed.source, feed.limits)
 
 
 class Due:
@@ -118,6 +127,7 @@ class Pump:
         self._start = Moment.now()
         self.due = Due(None if feed.source.kind == "folder" else feed.sampling.every)
         self._frozen = Frozen(feed.limits.frozen_seconds if feed.source.live else None)
+        self._sizes = SizeWatch(feed.source, feed.limits.size_seconds, functools.partial(size_now, feed))
         self._pauses = Pauses(FIRST_PAUSE, feed.limits.longest_pause_seconds)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"stream {feed.source.shown}", daemon=True)
@@ -155,7 +165,11 @@ class Pump:
         """Open, and read to the end; what ended it, None for the end of a recording."""
         try:
             with closing(open_reader(self.feed)) as reader:
+                self._sizes.opened(Moment.now().monotonic)
                 self._read(reader)
+        except StreamLost as error:
+            self._sizes.lost()
+            return error
         except StreamError as error:
             return error
         except InputError as error:  # a folder without photos
@@ -171,6 +185,7 @@ class Pump:
             self._number += 1
             moment = self._moment(reader)
             self.alive = Moment.now().monotonic
+            self._sizes.check(reader.size, self.alive)
             if not self.due(moment.monotonic):
                 continue
             try:

@@ -29,6 +29,7 @@ class Reader(abc.ABC):
     """An open source. Calls may take as long as the source's limits say."""
 
     seconds = 0.0  # since the recording's start, of the grabbed frame; live sources leave it
+    size: tuple[int, int] | None = None  # width and height to which frames may be scaled unasked; None: they never are
 
     @abc.abstractmethod
     def grab(self) -> bool:

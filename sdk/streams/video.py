@@ -31,6 +31,7 @@ class VideoReader(Reader):
         self._source = source
         self._capture = OPENERS[source.kind](source, limits)
         rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.size = _size(self._capture)
         self._interval = 1 / rate if 0 < rate < 1000 else 0.04  # seconds, for a container without time stamps
         frames = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
         self._expected = frames if source.recorded or ".m3u8" in source.place else 0  # of a list that goes on it is 0
@@ -89,6 +90,14 @@ def open_network(source: Source, limits: StreamLimits) -> cv2.VideoCapture:
     return capture
 
 
+def size_of(source: Source, limits: StreamLimits) -> tuple[int, int] | None:
+    """Width and height of what an address sends, over a connection of its own; None where it does not open."""
+    capture = _ffmpeg(source.url, limits)
+    size = _size(capture)
+    capture.release()
+    return size
+
+
 def open_usb(source: Source, limits: StreamLimits) -> cv2.VideoCapture:  # noqa: ARG001 - its limits are OpenCV's
     """A camera of Video4Linux."""
     device = Path(source.place)
@@ -119,8 +128,16 @@ def csi_pipeline(source: Source) -> str:
     return CSI.format(sensor=source.place, width=width, height=height, fps=source.options["fps"])
 
 
+def _size(capture: cv2.VideoCapture) -> tuple[int, int] | None:
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    return (width, height) if width > 0 and height > 0 else None
+
+
 def _ffmpeg(place: str, limits: StreamLimits) -> cv2.VideoCapture:
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what FFmpeg writes on stderr can hold the address
+    os.environ.setdefault("OPENCV_FFMPEG_IS_THREAD_SAFE", "1")  # else one camera that is slow to open holds up all
+    if cv2.utils.logging.getLogLevel() == cv2.utils.logging.LOG_LEVEL_WARNING:  # it warns of that at each opening
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     return cv2.VideoCapture(
         place,
         cv2.CAP_FFMPEG,

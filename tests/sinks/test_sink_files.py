@@ -66,6 +66,8 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     [
         ("none/a.jsonl", None, "cannot open .*none/a.jsonl: No such file"),
         ("none/a.csv", None, "no folder .*none for a.csv"),
+        ("/proc/a.csv", None, "cannot write to folder /proc for a.csv: No such file"),
+        ("/proc/a.mkv", None, "cannot write to folder /proc for a.mkv: No such file"),
         ("a.jsonl", "a,b\n1,2\n", "a.jsonl holds something other than JSON lines"),
         ("a.jsonl", "{" * (1 << 20), "a.jsonl has no line end in its last 1048576 bytes"),
     ],

@@ -68,6 +68,11 @@ class RtspCamera:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
+    def grow(self) -> None:
+        """Its pictures double in width and height, within the connection."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+
     def go_on(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
@@ -91,6 +96,7 @@ class TalkingServer:
     """Says the same to everybody who connects, and closes; `None`: says nothing and keeps the connection."""
 
     def __init__(self, answer: bytes | None, port: int = 0) -> None:
+        self.called = threading.Event()
         self._answer = answer
         self._server = socket.create_server(("127.0.0.1", port))
         self.port = int(self._server.getsockname()[1])
@@ -105,6 +111,7 @@ class TalkingServer:
             except OSError:
                 return
             self._open.append(visitor)
+            self.called.set()
             if self._answer is not None:
                 with suppress(OSError):
                     visitor.recv(65_536)

@@ -1,6 +1,10 @@
-"""An RTSP server with moving pictures, for the system's Python: PORT PATH [USER PASSWORD]; --size WxH --fps N --codec h264."""
+"""An RTSP server with moving pictures, for the system's Python: PORT PATH [USER PASSWORD]; --size WxH --fps N --codec h264.
+
+SIGUSR1 doubles the size of the pictures within the connection.
+"""
 
 import argparse
+import signal
 
 import gi
 
@@ -16,7 +20,9 @@ PAYLOADS = {
 
 def pictures(options: argparse.Namespace) -> str:
     """The pipeline that makes them: a ball that moves, a still card, or the photos of a folder in a loop."""
-    raw = f"video/x-raw,width={options.width},height={options.height},framerate={options.fps}/1"
+    raw = (
+        f"capsfilter name=size caps=video/x-raw,width={options.width},height={options.height},framerate={options.fps}/1"
+    )
     if options.photos:
         source = (
             f"multifilesrc location={options.photos} loop=true caps=image/jpeg,framerate={options.fps}/1 ! jpegdec"
@@ -44,6 +50,28 @@ def protect(
     factory.add_role_from_structure(Gst.Structure.from_string(role)[0])
 
 
+def grown_on_signal(factory: GstRtspServer.RTSPMediaFactory, options: argparse.Namespace) -> None:
+    """Double width and height of what is sent, connections that are open included, when SIGUSR1 comes."""
+    larger = f"video/x-raw,width={2 * options.width},height={2 * options.height},framerate={options.fps}/1"
+    grown = False
+    open_now = []
+
+    def grow() -> bool:
+        nonlocal grown
+        grown = True
+        for size in open_now:
+            size.set_property("caps", Gst.Caps.from_string(larger))
+        return True
+
+    def configure(_factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia) -> None:
+        open_now[:] = [media.get_element().get_by_name("size")]
+        if grown:
+            grow()
+
+    factory.connect("media-configure", configure)
+    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGUSR1, grow)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port")
@@ -64,6 +92,8 @@ def main() -> None:
     factory.set_launch(pictures(options))
     if options.login:
         protect(server, factory, *options.login.split(":", 1))
+    if options.codec != "sound":
+        grown_on_signal(factory, options)
     server.get_mount_points().add_factory("/live", factory)
     server.attach(None)
     print("ready", flush=True)  # noqa: T201 - to the test that started it

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sdk.errors import ConfigError, InputError
 from sdk.frame import Image
 from sdk.result import CountResult
 from sdk.sinks import SinkError
-from sdk.streams import Feed, Sampling, StreamLimits, Streams, read_source
+from sdk.streams import Feed, Sampling, StreamError, StreamLimits, Streams, read_source
 from sdk.streams.camera import Camera, CameraConfig, CameraResult
 from sdk.streams.cameras import Cameras, CamerasConfig, EngineConfig, read_cameras
 from tests.sdk.counters import RedCounter
@@ -243,3 +244,29 @@ def test_settings_of_the_command_line_come_before_those_of_the_config() -> None:
     config = EngineConfig(model=Path("a.skt"), device="cpu", threads=2)
 
     assert EngineConfig(threads=4).over(config) == EngineConfig(model=Path("a.skt"), device="cpu", threads=4)
+
+
+@pytest.mark.parametrize(
+    ("door", "said"),
+    [
+        ({"source": "gone.mp4"}, "camera door: no such video: gone.mp4"),
+        ({"source": "rtps://cam/live"}, "camera door: source rtps:// is of no known kind .*did you mean rtsps"),
+        ({"zones": Path("gone.yaml")}, r"camera door: cannot read config gone\.yaml"),
+        ({"every": -1.0}, "camera door: every is -1.0, expected more than 0"),
+        ({"smooth_seconds": 0.0}, "camera door: .*0.0, expected more than 0"),
+    ],
+)
+def test_of_several_cameras_the_one_that_cannot_be_right_is_named(door: dict[str, object], said: str) -> None:
+    cameras = {"gate": CameraConfig("rtsp://cam/a"), "door": replace(CameraConfig("rtsp://cam/b"), **door)}
+
+    with pytest.raises((ConfigError, StreamError), match=said):
+        Cameras(RedCounter().count, CamerasConfig(cameras))
+
+
+def test_a_value_that_cannot_be_is_told_with_its_place_in_the_config(tmp_path: Path) -> None:
+    (tmp_path / "cameras.yaml").write_text("cameras: {gate: {source: rtsp://cam/a, limits: {size_seconds: -1}}}")
+
+    with pytest.raises(
+        ConfigError, match=r"setting cameras\.gate\.limits: size_seconds is -1\.0, expected more than 0"
+    ):
+        read_cameras(tmp_path / "cameras.yaml")

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from sdk.frame import Image
-from sdk.streams import StreamLimits, StreamRefused, StreamUnreachable, StreamUnreadable
+from sdk.streams import StreamLimits, StreamRefused, StreamResized, StreamUnreachable, StreamUnreadable
 from tests.sinks.servers import free_port
 from tests.streams.cameras import HttpCamera, RtspCamera, TalkingServer, served
 from tests.streams.videos import red, write_video
@@ -190,6 +192,21 @@ def test_a_server_that_takes_the_call_and_says_nothing_is_given_up() -> None:
     assert first.state == "timeout"
 
 
+def test_a_camera_that_is_slow_to_open_does_not_hold_up_another(tmp_path: Path) -> None:
+    video = write_video(tmp_path / "walk.avi", [red(at) for at in range(3)])
+    limits = StreamLimits(connect_seconds=4, read_seconds=4)
+    with TalkingServer(None) as server, watch(f"rtsp://127.0.0.1:{server.port}/live", limits) as slow:
+        waits = threading.Thread(target=next, args=(slow,))
+        waits.start()
+        assert server.called.wait(5)
+        states = [seen.state for seen in watch(video)]
+        held_up = not waits.is_alive()
+        waits.join()
+
+    assert states == ["ok", "ok", "ok", "end"]
+    assert not held_up
+
+
 def test_a_page_instead_of_video_is_said_to_be_one() -> None:
     page = b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>hello</html>"
 
@@ -223,11 +240,17 @@ def test_a_multicast_without_a_sender_times_out() -> None:
         next(watch(f"udp://127.0.0.1:{free_port()}", limits))
 
 
-def test_pictures_that_turn_to_garbage_are_reported_and_the_stream_goes_on() -> None:
-    noise = np.random.default_rng(1).bytes(2000)
+def of_no_size() -> bytes:
+    """A picture whose header says 0 x 0 pixels."""
+    data = cv2.imencode(".jpg", red(3))[1].tobytes()
+    size = data.index(b"\xff\xc0") + 5
+    return data[:size] + bytes(4) + data[size + 4 :]
 
+
+@pytest.mark.parametrize("bad", [np.random.default_rng(1).bytes(2000), b"", of_no_size()], ids=["noise", "none", "0x0"])
+def test_pictures_that_turn_to_garbage_are_reported_and_the_stream_goes_on(bad: bytes) -> None:
     def pictures(at: int) -> np.ndarray | bytes | None:
-        return red(at) if at < 8 else noise if at < 16 else None
+        return red(at) if at < 8 else bad if at < 16 else None
 
     with HttpCamera(pictures) as camera, watch(camera.url) as stream:
         until(stream, is_ok)
@@ -255,14 +278,51 @@ def test_another_frame_size_after_a_reconnect_is_counted_and_noted() -> None:
     assert large.result.warnings == ("frame size changed from 160 x 96 to 320 x 192",)
 
 
-def test_another_frame_size_within_a_connection_is_scaled_to_the_first_by_opencv() -> None:
-    def pictures(at: int) -> Image:
-        return red(20) if at < 8 else red(80, 320, 192)
+@pytest.fixture
+def growing() -> Iterator[tuple[HttpCamera, threading.Event]]:
+    """A camera whose pictures are twice as wide and high, within the connection, once the event is set."""
+    grown = threading.Event()
+    with HttpCamera(lambda _: red(9, 320, 192) if grown.is_set() else red(9)) as camera:
+        yield camera, grown
 
-    with HttpCamera(pictures) as camera, watch(camera.url, every=0.1) as stream:
+
+@pytest.mark.parametrize("kind", ["http", "rtsp"])
+def test_another_frame_size_within_a_connection_is_found_and_the_camera_opened_anew(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    if kind == "rtsp":
+        camera = request.getfixturevalue("rtsp")
+        grow = camera.grow
+    else:
+        camera, grown = request.getfixturevalue("growing")
+        grow = grown.set
+    limits = replace(QUICK, frozen_seconds=None, read_seconds=3, size_seconds=0.5)
+
+    with watch(camera.url, limits) as stream:
+        until(stream, is_ok)
+        time.sleep(1.0)
+        alike = until(stream, is_ok)[-1]
+        grow()
+        told = until(stream, lambda seen: seen.state == "error")[-1]
+        large = until(stream, is_ok)[-1]
+
+    assert alike.reconnects == 0
+    assert isinstance(told.error, StreamResized)
+    assert "now sends 320 x 192 pixels, not 160 x 96: it is opened anew" in str(told.error)
+    assert large.result is not None
+    assert large.result.photo.shape == (192, 320, 3)
+    assert large.result.warnings == ("frame size changed from 160 x 96 to 320 x 192",)
+
+
+def test_sizes_are_not_looked_at_unless_asked(growing: tuple[HttpCamera, threading.Event]) -> None:
+    camera, grown = growing
+    with watch(camera.url, replace(QUICK, frozen_seconds=None, size_seconds=None), every=0.1) as stream:
+        until(stream, is_ok)
+        grown.set()
         seen = [until(stream, is_ok)[-1] for _ in range(10)]
 
     assert {result.result.photo.shape for result in seen if result.result} == {(96, 160, 3)}
+    assert camera.visits == 1
 
 
 def test_a_frozen_picture_is_found_and_the_camera_opened_anew() -> None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytest
 
+from sdk.alarms import AlarmRules
 from sdk.sinks.spec import open_sink
+from sdk.streams import Stable, StreamLimits
+from sdk.streams.camera import CameraConfig
+from sdk.streams.cameras import CamerasConfig, EngineConfig
 from tests.docs.test_samples import ROOT, run
 from tests.sinks.conftest import broker  # noqa: F401 - a fixture
 from tests.sinks.servers import Mosquitto, wait_for
@@ -57,6 +63,14 @@ def test_several_cameras_are_counted_to_their_end(tmp_path: Path) -> None:
     assert "street {'ok': 3, 'end': 1}" in said
     assert len((tmp_path / "counts.jsonl").read_text().splitlines()) == 6
     assert "warn" in said or "alarm" in said
+
+
+@pytest.mark.parametrize("kind", [CamerasConfig, CameraConfig, EngineConfig, StreamLimits, Stable, AlarmRules])
+def test_the_config_of_several_cameras_shows_every_key(kind: type[Any]) -> None:
+    text = (SAMPLES / "cameras.yaml").read_text("utf-8")
+    rarely = {"hysteresis", "clear_seconds", "max_gap_seconds"}  # of alarms; docs/zones.md
+
+    assert [field.name for field in fields(kind) if f"{field.name}:" not in text and field.name not in rarely] == []
 
 
 def test_a_video_gets_its_overlay(tmp_path: Path) -> None:
