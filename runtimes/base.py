@@ -130,8 +130,11 @@ class Backend(abc.ABC):
 
     @final
     def close(self) -> None:
-        """Let go of the model, after the runs that other threads may be in. Closing twice is fine."""
-        if self._lanes.close():
+        """Let go of the model, after the runs that other threads may be in. Closing twice is fine.
+
+        After a fork nothing happens in the new process: the threads that it would wait for are not there.
+        """
+        if os.getpid() == self._process and self._lanes.close():
             self._release()
 
     def __enter__(self) -> Self:

@@ -155,7 +155,10 @@ class CrowdCounter:
         )
 
     def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:
-        """The results of many photos, in their order; the first bad photo raises."""
+        """The results of many photos, in their order; the first bad photo raises, and Ctrl-C does.
+
+        Where those that are done must not be lost by that, take them one by one from `count_many`.
+        """
         if isinstance(photos, (str, bytes, os.PathLike)):
             raise InputError("count_batch takes many photos, and this is one", hint="pass a list, or call count")
         return list(in_order(photos, _decoded, self._counted, self.options.max_in_flight))
