@@ -29,7 +29,9 @@ def finetune(
     from distiller.finetune import finetune, finetune_config, report_lines
     from distiller.folder import RunFolder
     from distiller.packaged import load_start
+    from distiller.parallel import check_alone
 
+    check_alone("finetune")
     package = shipped(package)
     use_threads(threads)
     config = finetune_config(load_start(package), existing(data), steps, settings)
@@ -53,9 +55,11 @@ def qat(
     """Train CHECKPOINT a little further, rounded as INT8 engines round it, so that it loses less by that."""
     from distiller.checkpoint import load
     from distiller.folder import RunFolder
+    from distiller.parallel import check_alone
     from distiller.qat import fine_tune_quantised, qat_config, report_lines
     from distiller.run import Places
 
+    check_alone("qat")
     use_threads(threads)
     points = data if existing(data).is_file() else None
     saved = load(checkpoint)
@@ -83,8 +87,10 @@ def refit(
     Takes minutes. Prints the scores of the held-out photos before and after.
     """
     from distiller.evaluation import score_lines
+    from distiller.parallel import check_alone
     from distiller.refit import refit as run
 
+    check_alone("refit")
     use_threads(threads)
     scores = run(checkpoint, existing(data), out, settings=settings, steps=steps, stream=sys.stderr)
     if as_json:
@@ -102,7 +108,9 @@ def refit(
 def mean(checkpoints: tuple[Path, ...], out: Path, as_json: bool) -> None:
     """Take the mean of the weights of CHECKPOINTS, or packages, that were trained from the same one."""
     from distiller.mean import write_mean
+    from distiller.parallel import check_alone
 
+    check_alone("mean")
     write_mean(checkpoints, out)
     if as_json:
         print_json({"checkpoint": str(out)})

@@ -40,6 +40,14 @@ def ranks_of_environment() -> Ranks:
         raise ConfigError(f"of {', '.join(names)} in the environment one is no number", hint=hint) from error
 
 
+def check_alone(command: str) -> None:
+    """Refuse a command of one process that torchrun started several times: each would write the same files."""
+    world = ranks_of_environment().world
+    if world > 1:
+        message = f"skt-distill {command} runs in one process, and torchrun started {world} (WORLD_SIZE)"
+        raise ConfigError(message, hint="start it without torchrun; train and resume run on several")
+
+
 @contextmanager
 def process_group(ranks: Ranks, device: str) -> Iterator[None]:
     """Let the run's processes talk to each other: by NCCL on GPUs, by Gloo on CPUs."""

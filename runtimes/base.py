@@ -130,8 +130,11 @@ class Backend(abc.ABC):
 
     @final
     def close(self) -> None:
-        """Let go of the model, after the runs that other threads may be in. Closing twice is fine."""
-        if self._lanes.close():
+        """Let go of the model, after the runs that other threads may be in. Closing twice is fine.
+
+        After a fork nothing happens in the new process: the threads that it would wait for are not there.
+        """
+        if os.getpid() == self._process and self._lanes.close():
             self._release()
 
     def __enter__(self) -> Self:
@@ -208,6 +211,10 @@ def _failure(error: Exception, batch: Batch, info: BackendInfo) -> InferenceErro
     return InferenceError(f"{info.engine} failed on a batch {batch.shape}: {first_line(error)}", **about)
 
 
+def _is(value: object, shape: tuple[int, ...]) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == np.float32 and value.shape == shape
+
+
 def _describe(value: object) -> str:
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
 
@@ -218,9 +225,9 @@ def _nothing(shape: tuple[int, int, int]) -> Output:
 
 def _check_output(output: Output, shape: tuple[int, int, int], info: BackendInfo) -> None:
     """An answer of another shape or kind than promised, or with a number that is none, never reaches a user."""
-    expected = f"float32 {shape} and float32 {shape[:1]}"
-    answered = f"{_describe(output.density)} and {_describe(output.count)}"
-    if answered != expected:
+    if not (_is(output.density, shape) and _is(output.count, shape[:1])):
+        expected = f"float32 {shape} and float32 {shape[:1]}"
+        answered = f"{_describe(output.density)} and {_describe(output.count)}"
         message = f"{info.engine} answered density and count of {answered}; expected {expected}"
         raise InferenceError(message, hint="export the model again", engine=info.engine, variant=info.variant)
     if not (np.isfinite(output.density).all() and np.isfinite(output.count).all()):

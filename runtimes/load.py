@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.base import Backend, LoadOptions
 from runtimes.errors import BackendError, SktError
+from runtimes.quarantine import guarded
 from runtimes.tables import AUTO, READS
 
 if TYPE_CHECKING:
@@ -35,13 +36,23 @@ class Attempt:
 
 
 def load(candidate: Candidate, files: Files, options: LoadOptions | None = None) -> Backend:
-    """The candidate's model, loaded from the bytes of its files; what loaded is checked against the plan."""
+    """The candidate's model, loaded from the bytes of its files; what loaded is checked against the plan.
+
+    What crashed a process in an earlier load is tried in another process first, and refused if that crashes.
+    """
+    options = options or LoadOptions()
+    with guarded(candidate, files, options):
+        return opened(candidate, files, options)
+
+
+def opened(candidate: Candidate, files: Files, options: LoadOptions) -> Backend:
+    """The same, come what may."""
     if candidate.engine not in BACKENDS:
         message = f"this release has no backend for {candidate.engine}; it has {', '.join(BACKENDS)}"
         raise BackendError(message, hint="ask for backend auto", engine=candidate.engine)
     module, name = BACKENDS[candidate.engine].split(":")
     backend: Callable[[Candidate, Files, LoadOptions], Backend] = getattr(importlib.import_module(module), name)
-    return backend(candidate, files, options or LoadOptions())
+    return backend(candidate, files, options)
 
 
 def open_first(
@@ -83,6 +94,9 @@ def _all_failed(attempts: list[Attempt]) -> BackendError:
 def _nothing_to_try(chosen: Plan) -> BackendError:
     asked = chosen.request
     message = f"nothing here can run device {asked.device}, backend {asked.backend}, precision {asked.precision}"
+    if asked.device != AUTO:
+        found = sorted({item.device for item in chosen.discarded if item.device})
+        message += f"; devices of this machine: {', '.join(found) or 'none'}"
     told = [f"{item.variant.id} on {item.engine} {item.device}: {item.reason}" for item in chosen.discarded]
     return BackendError(message, hint=_nearest_fix(chosen), discarded=told)
 

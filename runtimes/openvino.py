@@ -44,7 +44,7 @@ class OpenVinoBackend(Backend):
     def _infer_together(self, batch: Batch) -> Output:
         request = self._idle.get()
         try:
-            request.infer({"image": batch}, share_inputs=True)
+            request.infer({"image": batch}, share_inputs=True, share_outputs=True)
             # the request owns these arrays and writes to them again
             return Output(*(np.array(request.get_tensor(name).data) for name in ("density", "count")))
         finally:

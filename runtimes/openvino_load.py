@@ -14,7 +14,6 @@ from runtimes.blobs import Blob, BlobDamaged, read_blob, write_blob
 from runtimes.cpu import cores, cpu_flags
 from runtimes.errors import BackendError
 from runtimes.int8 import openvino_stored
-from runtimes.trial import crash_of_openvino
 
 if TYPE_CHECKING:
     from runtimes.plan import Candidate
@@ -78,8 +77,6 @@ def _settings(candidate: Candidate, options: LoadOptions) -> dict[str, object]:
 
 def _compile(core: Any, model: list[bytes], candidate: Candidate, settings: dict[str, object]) -> tuple[Any, int]:
     """The compiled model, and how many of its convolutions are stored in 8 bits."""
-    if _may_crash(candidate):
-        refuse_crash(candidate, crash_of_openvino(model, settings, candidate.variant.multiple))
     try:
         read = core.read_model(*model)
         stored = openvino_stored(read) if candidate.precision == "int8" else 0
@@ -88,19 +85,6 @@ def _compile(core: Any, model: list[bytes], candidate: Candidate, settings: dict
         message = f"openvino cannot load variant {candidate.variant.id} on {candidate.device}: {first_line(error)}"
         hint = "check the package and the devices with skt-doctor"
         raise BackendError(message, hint=hint, variant=candidate.variant.id, device=candidate.device) from error
-
-
-def refuse_crash(candidate: Candidate, crash: str) -> None:
-    """Refuse a variant whose trial ended in a crash; an empty word is none."""
-    if crash:
-        message = f"openvino crashes on variant {candidate.variant.id} on this CPU: a trial {crash}"
-        hint = "use the fp32 variant or onnxruntime; see openvino issue 37577"
-        raise BackendError(message, hint=hint, variant=candidate.variant.id, device=candidate.device)
-
-
-def _may_crash(candidate: Candidate) -> bool:
-    free_int8 = candidate.precision == "int8" and candidate.variant.size is None
-    return free_int8 and candidate.device == "cpu" and "amx" in cpu_flags()
 
 
 def _key(core: Any, model: list[bytes], candidate: Candidate, settings: dict[str, object]) -> str:

@@ -1,77 +1,71 @@
 """A model tried in a process of its own, because its engine may crash and take the caller with it.
 
-OpenVINO is reported to crash (its issue 37577) in int8 with free photo sides on CPUs with AMX, on small photos, on some
-machines and not on others. No check of versions can tell, so it is tried once where it may happen.
-
-python -m runtimes.trial FOLDER, with model.xml, model.bin and trial.json, is the child; it imports nothing of ours.
+python -m runtimes.trial is the child: it takes what to load on stdin from `crash_of_load`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runtimes.base import LoadOptions
+    from runtimes.plan import Candidate
 
 SECONDS = 120  # of patience, on a busy machine
 MULTIPLES = ((1, 1, 1), (1, 2, 2), (2, 1, 2), (1, 4, 4), (1, 1, 6), (1, 6, 6), (1, 2, 2))  # n, h, w of the photos tried
+NOT_ITS_OWN = ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM")  # signals of somebody else: a user, or a lack of memory
 
-_found: dict[str, str] = {}  # what was asked: how it ended
 
+def crash_of_load(candidate: Candidate, files: Mapping[str, bytes], options: LoadOptions) -> str:
+    """How a child ended that loaded a candidate and ran small photos of several sizes; empty where it did not crash.
 
-def crash_of_openvino(model: Sequence[bytes], settings: Mapping[str, object], multiple: int) -> str:
-    """How a child ended that ran the model on small photos of several sizes; empty where it did not crash.
-
-    model: the bytes of model.xml and model.bin. A child that fails without a crash is no reason to refuse: the caller
-    will meet the same error, and can tell it better. One process tries one model once.
+    What it compiles is kept in the cache for its caller. A child that fails without a crash is no reason to refuse: the
+    caller will meet the same error, and can tell it better.
     """
-    asked = json.dumps([[hashlib.sha256(data).hexdigest() for data in model], settings, multiple])
-    if asked not in _found:
-        _found[asked] = _tried(model, settings, multiple)
-    return _found[asked]
+    asked = pickle.dumps((candidate, dict(files), replace(options, notes=())))
+    return crash_of([sys.executable, "-m", "runtimes.trial"], asked=asked)
 
 
-def _tried(model: Sequence[bytes], settings: Mapping[str, object], multiple: int) -> str:
-    sizes = [(n, height * multiple, width * multiple) for n, height, width in MULTIPLES]
-    with tempfile.TemporaryDirectory(prefix="skt-trial-") as folder:
-        for name, data in zip(("model.xml", "model.bin"), model, strict=True):
-            Path(folder, name).write_bytes(data)
-        Path(folder, "trial.json").write_text(json.dumps({"settings": settings, "sizes": sizes}))
-        return crash_of([sys.executable, "-m", "runtimes.trial", folder])
-
-
-def crash_of(command: Sequence[str], seconds: float = SECONDS) -> str:
-    """Run a child to its end, and say how it died if a signal ended it, or that it did not end."""
+def crash_of(command: Sequence[str], seconds: float = SECONDS, asked: bytes = b"") -> str:
+    """Run a child to its end, and say how it died if a signal of its own ended it, or that it did not end."""
     own = str(Path(__file__).parents[1])
     paths = os.pathsep.join(filter(None, (own, os.environ.get("PYTHONPATH"))))
     try:
         done = subprocess.run(  # noqa: S603 - our own module
-            command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, timeout=seconds, check=False
+            command,
+            env={**os.environ, "PYTHONPATH": paths},
+            input=asked,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
         )
     except subprocess.TimeoutExpired:
         return f"did not end within {seconds:g} seconds"
-    if done.returncode >= 0:
-        return ""
-    return f"was ended by {signal.Signals(-done.returncode).name}"
+    name = signal.Signals(-done.returncode).name if done.returncode < 0 else ""
+    return f"was ended by {name}" if name and name not in NOT_ITS_OWN else ""
 
 
-def main(folder: Path) -> None:
-    """Run the folder's model on photos of all its sizes."""
+def main() -> None:
+    """Load what stdin says, and run it on photos of all sizes."""
     import numpy as np
-    import openvino
 
-    trial = json.loads((folder / "trial.json").read_text())
-    core = openvino.Core()
-    compiled = core.compile_model(core.read_model(folder / "model.xml"), "CPU", trial["settings"])
-    request = compiled.create_infer_request()
-    for n, height, width in trial["sizes"]:
-        request.infer({"image": np.full((n, height, width, 3), 127, np.uint8)})
+    from runtimes.load import opened
+
+    candidate, files, options = pickle.load(sys.stdin.buffer)  # noqa: S301 - of our own parent
+    grid = candidate.variant.grid
+    sizes = [(n, height * grid.multiple, width * grid.multiple) for n, height, width in MULTIPLES]
+    with opened(candidate, files, options) as backend:
+        for n, height, width in sizes if grid.size is None else [(1, *grid.size)]:
+            backend.run(np.full((n, height, width, 3), 127, np.uint8))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()

@@ -67,9 +67,10 @@ class CrowdCounter:
     "quick". device, backend, precision: "auto"
     lets the machine decide and falls back where it must, saying so in `info().notes` and each result's warnings;
     anything named is kept to or refused. backend may also be a loaded one, such as a `FakeBackend` in a test, which
-    then answers in place of the package's model and is closed with the counter. threads: of a CPU engine, all cores if
-    absent. strict: True lets "auto", too, take its first choice alone; False lets what is named go on to the next that
-    fits it, and says so. correction: of the camera whose frames are counted, from skt-calibrate.
+    then answers in place of the package's model and is closed with the counter; its counts are held against the
+    calibration of a package that is named, and of none otherwise. threads: of a CPU engine, all cores if absent.
+    strict: True lets "auto", too, take its first choice alone; False lets what is named go on to the next that fits
+    it, and says so. correction: of the camera whose frames are counted, from skt-calibrate.
 
     Raises ConfigError, ArtifactError, BackendError. Close it, or use it in a `with`. Threads may share one.
     """
@@ -93,14 +94,15 @@ class CrowdCounter:
             # a tile that is too small is refused now, not when the first large photo comes
             room_between_halos(self.options.tile, self._halo(), self.manifest.input.multiple)
             self._size: tuple[int, int] | None = None  # of all that the engine takes, where it takes no other
-            self._trust: TrustCalibration | None = None
+            of_package = package is not None or not isinstance(backend, Backend)
+            self._trust: TrustCalibration | None = read_trust(opened) if of_package else None
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
-            self._trust = read_trust(opened)
-            request = Request(device, backend, precision, self.options.variant, strict)
-            self._plan = plan(planned_variants(self.manifest), probe(quick=True), request)
-            self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
+            request, machine = Request(device, backend, precision, self.options.variant, strict), probe(quick=True)
+            self._plan = plan(planned_variants(self.manifest), machine, request)
+            how = LoadOptions(threads, cache_folder(), machine.warnings, self.options.max_in_flight)
+            self._backend, _ = open_first(self._plan, lambda variant: opened.read(variant.id), how)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
     def count(self, photo: Photo, correction: Correction | None = None) -> CountResult:
@@ -153,7 +155,10 @@ class CrowdCounter:
         )
 
     def count_batch(self, photos: Iterable[Photo]) -> list[CountResult]:
-        """The results of many photos, in their order; the first bad photo raises."""
+        """The results of many photos, in their order; the first bad photo raises, and Ctrl-C does.
+
+        Where those that are done must not be lost by that, take them one by one from `count_many`.
+        """
         if isinstance(photos, (str, bytes, os.PathLike)):
             raise InputError("count_batch takes many photos, and this is one", hint="pass a list, or call count")
         return list(in_order(photos, _decoded, self._counted, self.options.max_in_flight))
@@ -253,10 +258,3 @@ def _decoded_or_error(photo: Photo) -> Decoded | InputError:
         return _decoded(photo)
     except InputError as error:
         return error
-
-
-def open_backend(chosen: Plan, package: Package, threads: int | None, in_flight: int = 1) -> Backend:
-    """The best planned backend that loads."""
-    options = LoadOptions(threads=threads, cache_dir=cache_folder(), in_flight=in_flight)
-    backend, _ = open_first(chosen, lambda variant: package.read(variant.id), options)
-    return backend

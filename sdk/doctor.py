@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from runtimes import BackendInfo, Candidate, Environment, LoadOptions, Plan, Request, Variant, load, plan, probe
+from runtimes.quarantine import set_aside
 from sdk.cache import cache_folder
 from sdk.errors import ArtifactError, SktError
 from sdk.golden import Golden
@@ -96,7 +97,7 @@ def diagnose(
     """
     environment = probe()
     folder = cache_folder()
-    warnings = (*environment.warnings, *shadowing())
+    warnings = (*environment.warnings, *shadowing(), *set_aside(folder))
     cache = "" if folder is None else str(folder)
     if package is None:
         return Diagnosis(environment, warnings, cache)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -93,6 +93,7 @@ class Evaluation:
     failed: tuple[Failure, ...]  # photos that are in no score
     moved: int  # points that the set labels outside their photos: counted as people, and moved to the border
     zones: ZoneScores | None = None  # zone by zone, where there are zones; masks are then left out of all scores
+    left: int = 0  # photos that were not counted, as the user stopped before
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the pictures, as plain values."""
@@ -104,13 +105,14 @@ class Evaluation:
             "points_moved": self.moved,
             "failed": to_plain(self.failed),
             "photos": to_plain(self.photos),
+            "photos_left": self.left,
             **({"zones": self.zones.to_json()} if self.zones else {}),
         }
 
 
 def evaluate(
     counter: Counter,
-    samples: Sequence[Sample],
+    samples: Iterable[Sample],
     *,
     dataset: str,
     package: str,

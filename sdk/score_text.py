@@ -56,6 +56,8 @@ def bin_name(part: BinScore) -> str:
 def notes(evaluation: Evaluation) -> list[str]:
     """What a reader must know beside the scores."""
     found = []
+    if evaluation.left:
+        found.append(f"stopped: {amount(evaluation.left, 'photo')} of the set not counted; no score includes them.")
     if evaluation.failed:
         found.append(f"{amount(len(evaluation.failed), 'photo')} could not be counted; no score includes them.")
     if evaluation.moved:

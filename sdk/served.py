@@ -45,11 +45,12 @@ def open_served(
     url: of the server, http://HOST:PORT or https://. package: the one that was laid out for it; the shipped one if
     absent. model: its name there, the package's if empty. timeout_s: for one answer. patience_s: how long a server that
     went away, or is busy, is asked again until InferenceError is raised; the first time it has to be there.
-    Raises ConfigError, ArtifactError, BackendError.
+    Intervals and states are the package's. Raises ConfigError, ArtifactError, BackendError.
     """
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise ConfigError(f"server {url!r} is no address", hint="http://triton.local:8000")
-    with Package.open(DEFAULT_PACKAGE if package is None else package) as opened:
+    package = DEFAULT_PACKAGE if package is None else package
+    with Package.open(package) as opened:
         manifest = opened.manifest
     name = model or manifest.name
     server = Server(f"{url.rstrip('/')}/v2/models/{quote(name)}", timeout_s, patience_s)

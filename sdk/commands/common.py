@@ -9,9 +9,13 @@ import io
 import json
 import os
 import shutil
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -103,6 +107,25 @@ def trust_columns(result: CountResult) -> dict[str, Any]:
 def in_words(interval: tuple[float, float] | None) -> str:
     """An interval for people to read; empty where there is none."""
     return "" if interval is None else f"{interval[0]:,.0f} to {interval[1]:,.0f}"
+
+
+@contextmanager
+def stopped_by_ctrl_c() -> Iterator[threading.Event]:
+    """Within, a first Ctrl-C sets the event, so that what was finished can be shown; a second one is raised."""
+    stop = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python hands them over
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:  # as in the background of a shell
+        signal.signal(signal.SIGINT, hear)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from itertools import chain, takewhile
 from pathlib import Path
 
 import click
 
-from sdk.commands.common import Progress, engine_options, friendly, json_option, one_line, print_json
+from sdk.commands.common import (
+    STOPPED,
+    Progress,
+    engine_options,
+    friendly,
+    json_option,
+    one_line,
+    print_json,
+    stopped_by_ctrl_c,
+)
 from sdk.datasets import READERS, read_dataset
 from sdk.errors import InputError
 from sdk.evaluation import Evaluation, evaluate
@@ -48,7 +59,8 @@ def main(
 ) -> None:
     """Score PACKAGE, or the shipped one, against the head points of a labelled set.
 
-    A photo that cannot be read is left out of the scores and reported, and the exit code is 3.
+    A photo that cannot be read is left out of the scores and reported, and the exit code is 3. Ctrl-C ends with the
+    scores of the photos so far, and 130.
     """
     from sdk.counter import CrowdCounter
 
@@ -57,10 +69,16 @@ def main(
     zones = None if zones_file is None else Zones.read(zones_file)
     samples = read_dataset(dataset, root, part, split)[:limit]
     progress = Progress(len(samples), "photos")
-    with CrowdCounter(package, device=device, backend=backend, precision=precision, threads=threads) as counter:
+    with (
+        CrowdCounter(package, device=device, backend=backend, precision=precision, threads=threads) as counter,
+        stopped_by_ctrl_c() as stop,
+    ):
         name = f"{counter.manifest.name} {counter.manifest.version}"
         title = " ".join(word for word in (dataset, part, split) if word)
-        evaluation = evaluate(counter, samples, dataset=title, package=name, progress=progress.advance, zones=zones)
+        taken = chain(samples[:1], takewhile(lambda _: not stop.is_set(), samples[1:]))
+        evaluation = evaluate(counter, taken, dataset=title, package=name, progress=progress.advance, zones=zones)
+    left = len(samples) - len(evaluation.photos) - len(evaluation.failed)
+    evaluation = replace(evaluation, left=left)
     progress.clear()
     if as_json:
         print_json(evaluation.to_json())
@@ -68,6 +86,8 @@ def main(
         show(evaluation)
     if report is not None:
         write_report(report, evaluation)
+    if evaluation.left:
+        sys.exit(STOPPED)
     if evaluation.failed:
         sys.exit(FAILED)
 

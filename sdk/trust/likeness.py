@@ -51,13 +51,22 @@ class Likeness:
 
     def distance(self, look: Look) -> float:
         """How far a frame is from the photos; 1 or so inside them."""
-        return float(
-            distances(self._photos, np.array([features_of(look)], np.float64), np.array(self.spread, np.float64))[0]
-        )
+        apart = self._scaled - np.divide(features_of(look), self._spread)
+        squares = np.einsum("pf,pf->p", apart, apart)
+        squares.partition(NEAREST - 1)
+        return float(np.sqrt(squares[:NEAREST] / len(self.features)).mean())
 
     @cached_property
     def _photos(self) -> Table:
         return np.array(self.photos, np.float64)
+
+    @cached_property
+    def _spread(self) -> Table:
+        return np.array(self.spread, np.float64)
+
+    @cached_property
+    def _scaled(self) -> Table:
+        return self._photos / self._spread
 
 
 def fit_likeness(rows: Sequence[Sequence[float]]) -> Likeness:
@@ -104,8 +113,9 @@ class _View:
         self.across, self.down = gradients(look.grey)
         self.edges = np.asarray(cv2.add(self.across, self.down), np.uint8)
         self.mean_edge = _mean(self.edges)
-        saturation = np.asarray(cv2.cvtColor(look.small, cv2.COLOR_BGR2HSV)[..., 1], np.uint8, order="C")
+        saturation = np.asarray(cv2.extractChannel(cv2.cvtColor(look.small, cv2.COLOR_BGR2HSV), 1), np.uint8)
         self.grey, self.saturation = _mean_and_spread(look.grey), _mean_and_spread(saturation)
+        self.grey_ends, self.edge_ends = _ends(look.grey), _ends(self.edges)
 
     def share(self, chosen: NDArray[np.bool_]) -> float:
         """Of a picture."""
@@ -142,12 +152,12 @@ def _coarse(tiny: Grey) -> float:
 
 def _like_itself(tiny: Grey, axis: int) -> float:
     """Correlation of a picture with itself, shifted along an axis."""
-    moved = tiny.swapaxes(0, axis)
-    if len(moved) <= SHIFT:
+    if tiny.shape[axis] <= SHIFT:
         return 1.0
-    one, other = moved[:-SHIFT] - moved[:-SHIFT].mean(), moved[SHIFT:] - moved[SHIFT:].mean()
-    size = math.sqrt(float((one**2).sum()) * float((other**2).sum()))
-    return float((one * other).sum()) / size if size > 1 else 1.0
+    one, other = (tiny[:-SHIFT], tiny[SHIFT:]) if axis == 0 else (tiny[:, :-SHIFT], tiny[:, SHIFT:])
+    one, other = one - one.mean(), other - other.mean()
+    size = math.sqrt(float(np.vdot(one, one)) * float(np.vdot(other, other)))
+    return float(np.vdot(one, other)) / size if size > 1 else 1.0
 
 
 FEATURES: dict[str, Callable[[_View], float]] = {
@@ -156,12 +166,12 @@ FEATURES: dict[str, Callable[[_View], float]] = {
     "fine edges": lambda view: math.log1p(view.mean_edge),
     "coarse edges": lambda view: math.log1p(_coarse(view.look.tiny)),
     "edges across to down": lambda view: math.log((_mean(view.across) + 0.5) / (_mean(view.down) + 0.5)),
-    "share of strong edges": lambda view: view.share(view.edges > 3 * view.mean_edge),
+    "share of strong edges": lambda view: view.share(view.edges > min(255, int(3 * view.mean_edge))),
     "share of flat places": lambda view: view.share(view.edges < 3),
     "saturation": lambda view: view.saturation[0] / 64,
     "spread of saturation": lambda view: view.saturation[1] / 64,
-    "brighter above": lambda view: float(np.subtract(*_ends(view.look.grey))) / 64,
-    "more edges above": lambda view: float(np.subtract(*np.log1p(_ends(view.edges)))),
+    "brighter above": lambda view: (view.grey_ends[0] - view.grey_ends[1]) / 64,
+    "more edges above": lambda view: math.log1p(view.edge_ends[0]) - math.log1p(view.edge_ends[1]),
     "share of blocks with detail": lambda view: view.share(view.look.detail > 6),
     "share of white": lambda view: view.share(view.look.grey > 235),
     "spread of detail": lambda view: float(view.look.detail.std()) / 16,

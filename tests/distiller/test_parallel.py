@@ -14,6 +14,7 @@ import torch
 import yaml
 
 from distiller import checkpoint as store
+from distiller.commands import main
 from distiller.config import TeacherConfig, TrainConfig
 from distiller.data import CropStream, read_sets
 from distiller.parallel import Ranks, ranks_of_environment
@@ -90,3 +91,30 @@ def test_an_environment_that_says_half_is_refused(monkeypatch: pytest.MonkeyPatc
 
     with pytest.raises(ConfigError, match="of RANK, WORLD_SIZE, LOCAL_RANK in the environment one is no number"):
         ranks_of_environment()
+
+
+@pytest.mark.parametrize("command", ["finetune", "qat", "refit", "mean"])
+def test_commands_of_one_process_refuse_several(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    data = [] if command == "mean" else ["--data", str(tmp_path)]
+
+    with pytest.raises(SystemExit) as end:
+        main([command, str(tmp_path), *data, "--out", str(tmp_path / "out")])
+
+    said = f"error: skt-distill {command} runs in one process, and torchrun started 2 (WORLD_SIZE) (start it without"
+    assert (end.value.code, capsys.readouterr().err.startswith(said)) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_torchrun_s_processes_of_finetune_write_nothing(tmp_path: Path) -> None:
+    line = [*TORCHRUN, "-m", "distiller.commands", "finetune", "default", "--data", "points.csv", "--out", "out"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    done = subprocess.run(line, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+
+    assert done.returncode != 0
+    assert done.stderr.count("error: skt-distill finetune runs in one process, and torchrun started 2") >= 1
+    assert not list(tmp_path.iterdir())

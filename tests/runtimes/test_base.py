@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -166,3 +169,30 @@ def test_a_fork_after_loading_is_told_and_does_not_hang() -> None:
 
     assert done.returncode == 7, done.stderr
     assert done.stdout.startswith("this openvino backend was loaded before a fork, and engines do not survive one")
+
+
+def test_closing_after_a_fork_waits_for_no_thread_of_the_parent() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(batch: Batch) -> np.ndarray:
+        entered.set()
+        leave.wait(60)
+        return np.zeros((1, 4, 4), np.float32)
+
+    backend = FakeBackend(slow)
+    running = threading.Thread(target=backend.run, args=(np.zeros((1, 32, 32, 3), np.uint8),))
+    running.start()
+    entered.wait(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork while threads run, which is what this is about
+        child = os.fork()
+    if not child:
+        signal.alarm(20)
+        backend.close()
+        os._exit(7)
+
+    ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    leave.set()
+    running.join()
+
+    assert ended == 7

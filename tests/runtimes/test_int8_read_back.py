@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,12 @@ from runtimes import Candidate, LoadOptions, Plan, Request, Variant, load, open_
 from runtimes.errors import ArtifactError, BackendError
 from runtimes.int8 import Stored, checked, onnxruntime_stored
 from runtimes.onnx_nodes import nodes
-from runtimes.openvino_load import refuse_crash
-from runtimes.trial import crash_of, crash_of_openvino
 from tests.int8_tiny import int8_files, int8_onnx, weights_only_files
 from tests.models import tiny_files, tiny_onnx
 
 pytest.importorskip("openvino", reason="not run: openvino is not installed")
 
 ENGINES = {"onnxruntime": "onnx", "openvino": "openvino"}
-DIES = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
 
 
 def candidate(engine: str, *, gate_passed: bool | None = True) -> Candidate:
@@ -91,28 +87,6 @@ def test_a_folder_for_temporary_files_that_is_full_is_no_crash(monkeypatch: pyte
 
     with pytest.raises(BackendError, match="what onnxruntime makes of onnx-int8 cannot be read back: No such file"):
         load(candidate("onnxruntime"), int8_files()["onnx"])
-
-
-def test_int8_with_free_sides_runs_photos_of_all_sizes_in_a_child() -> None:
-    model = [int8_files()["openvino"][name] for name in ("model.xml", "model.bin")]
-
-    assert crash_of_openvino(model, {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1}, 16) == ""
-
-
-@pytest.mark.parametrize(
-    ("program", "seconds", "said"),
-    [(DIES, 60, "was ended by SIGSEGV"), ("raise SystemExit(3)", 60, ""), ("import time; time.sleep(9)", 0.2, "did not end within 0.2 seconds")],
-)  # fmt: skip
-def test_a_child_that_dies_is_told_from_one_that_fails(program: str, seconds: float, said: str) -> None:
-    assert crash_of([sys.executable, "-c", program], seconds) == said
-
-
-def test_a_crash_in_the_trial_is_an_error_that_auto_goes_on_from() -> None:
-    refuse_crash(candidate("openvino"), "")
-    with pytest.raises(
-        BackendError, match=r"crashes on variant openvino-int8 on this CPU: a trial was ended by SIGSEGV"
-    ):
-        refuse_crash(candidate("openvino"), crash_of([sys.executable, "-c", DIES]))
 
 
 def test_nodes_are_read_without_the_onnx_package() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,8 +16,10 @@ from runtimes import FakeBackend, probe
 from sdk import CountOptions, CrowdCounter
 from sdk.errors import ArtifactError, BackendError, ConfigError, InferenceError, InputError, OutOfMemory
 from sdk.package import Package, write_package
+from sdk.shipped import DEFAULT_PACKAGE
 from tests.models import tiny_density
 from tests.sdk.photo_files import encoded
+from tests.terminal import ROOT, shell
 from tests.tiny_package import ENGINES, noise_photo, write_tiny
 from tests.tolerances import COUNT_RELATIVE, INT8_RELATIVE, TILED_RELATIVE
 
@@ -236,3 +240,33 @@ def test_a_frame_that_never_fits_is_an_error(tiny: Path, size: tuple[int, int]) 
         pytest.raises(OutOfMemory, match="not enough memory"),
     ):
         counter.count(noise_photo(*size))
+
+
+def test_a_backend_of_ones_own_is_held_against_the_calibration_of_a_package_that_is_named() -> None:
+    with CrowdCounter(DEFAULT_PACKAGE, backend=FakeBackend(tiny_density)) as counter:
+        named = counter.count(PHOTO)
+    with CrowdCounter(backend=FakeBackend(tiny_density)) as counter:
+        unnamed = counter.count(PHOTO)
+
+    assert (named.state, named.count) == ("degraded", unnamed.count)
+    assert named.reasons[0].startswith("unlike the training data")
+    assert named.interval == named.intervals.around(named.count)
+    assert (unnamed.interval, unnamed.reasons) == (None, ())
+
+
+def test_two_packages_of_onnx_runtime_are_told_with_every_count(tiny: Path, tmp_path: Path) -> None:
+    other = tmp_path / "onnxruntime_gpu-1.23.2.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.23.2\n")
+    np.save(tmp_path / "photo.npy", PHOTO)
+    code = (
+        "import sys, numpy as np; from sdk import CrowdCounter\n"
+        "with CrowdCounter(sys.argv[1]) as counter:\n    print(*counter.count(np.load(sys.argv[2])).warnings)\n"
+    )
+
+    done = shell(
+        [sys.executable, "-c", code, str(tiny), str(tmp_path / "photo.npy")],
+        PYTHONPATH=os.pathsep.join((str(tmp_path), str(ROOT))),
+    )
+
+    assert done.stdout.startswith("onnxruntime and onnxruntime-gpu overwrite each other: pip uninstall"), done.stderr

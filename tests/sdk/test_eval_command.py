@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from sdk.package import write_package
 from tests.models import tiny_onnx
 from tests.sdk import labels
 from tests.sdk.packages import FILES, MODEL, manifest_of
+from tests.terminal import ROOT, command, hear_ctrl_c
 
 
 @pytest.fixture
@@ -91,3 +96,31 @@ def test_an_unknown_set_is_refused_with_the_known_ones(package: Path) -> None:
 
     assert result.exit_code == 2
     assert "shanghaitech" in result.stderr
+
+
+def test_ctrl_c_ends_with_the_scores_of_the_photos_so_far(package: Path, tmp_path: Path) -> None:
+    labels.photo(tmp_path / "0.jpg")
+    for number in range(1, 2000):
+        os.link(tmp_path / "0.jpg", tmp_path / f"{number}.jpg")
+    points = "".join(f"{number}.jpg,1,2\n" for number in range(2000))
+    labels.text(tmp_path / "points.csv", f"photo,x,y\n{points}")
+    here, there = pty.openpty()
+    running = subprocess.Popen(
+        command("eval", package, "--dataset", "points", "--root", tmp_path / "points.csv", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=there,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        preexec_fn=hear_ctrl_c,  # noqa: PLW1509 - it sets a signal's handler, and nothing else
+    )
+    os.close(there)
+    shown = b""
+    while b"3/2000 photos" not in shown:
+        shown += os.read(here, 65_536)
+    running.send_signal(signal.SIGINT)
+
+    told, _ = running.communicate(timeout=120)
+
+    os.close(here)
+    record = json.loads(told)
+    assert running.returncode == 130
+    assert 3 <= len(record["photos"]) == record["scores"]["photos"] == 2000 - record["photos_left"] < 2000

@@ -12,6 +12,7 @@ import pytest
 
 from sdk import CountOptions, CrowdCounter
 from sdk.errors import BackendError, ConfigError, InferenceError
+from sdk.scenes import draw_scene
 from sdk.served import open_served
 from tests.sdk.model_server import ModelServer
 from tests.sinks.servers import free_port
@@ -31,6 +32,18 @@ def test_a_server_counts_what_is_counted_here(tiny: Path, binary: bool) -> None:
     assert np.allclose(served.density, here.density, atol=1e-4)
     assert served.backend.engine == "onnxruntime_onnx"
     assert served.backend.device_name == server.url.removeprefix("http://")
+
+
+def test_what_a_server_counts_has_the_interval_and_the_state_of_the_package() -> None:
+    photo = draw_scene(3, width=320, height=240, people=12).photo
+    dark = (photo * 0.1).astype(np.uint8)
+    with ModelServer() as server, open_served(server.url, model="tiny") as served:
+        seen = [served.count(one) for one in (photo, dark, PHOTO)]
+    with CrowdCounter(threads=1) as counter:
+        states = [counter.count(one) for one in (photo, dark, PHOTO)]
+
+    assert [(one.state, one.reasons) for one in seen] == [(one.state, one.reasons) for one in states]
+    assert [one.interval for one in seen] == [states[0].intervals.around(one.count) for one in seen]
 
 
 def test_a_large_frame_goes_in_tiles(tiny: Path) -> None:

@@ -7,8 +7,16 @@ import pytest
 
 from sdk.errors import CalibrationError
 from sdk.frame import Image
-from sdk.trust.likeness import FEATURES, Likeness, features_of, fit_likeness, measured_false_alarms
-from sdk.trust.picture import FAR, look_at
+from sdk.trust.likeness import (
+    FEATURES,
+    SHIFT,
+    Likeness,
+    distances,
+    features_of,
+    fit_likeness,
+    measured_false_alarms,
+)
+from sdk.trust.picture import FAR, block_detail, look_at
 from sdk.trust.state import REASONS, Finding, State, state_of
 from tests.tiny_package import noise_photo
 from tests.trust.looks import dim, hidden, noisy, page, soft, view
@@ -76,6 +84,36 @@ def test_a_frame_of_any_size_can_be_looked_at(size: tuple[int, int], streets: Li
 
     assert np.isfinite(features_of(look)).all()
     assert state_of(look, streets).name in ("ok", "degraded", "untrusted")
+
+
+@pytest.mark.parametrize("size", [(54, 96), (96, 31), (8, 8), (5, 40), (1, 1)])
+def test_the_detail_of_blocks_is_their_standard_deviation(size: tuple[int, int]) -> None:
+    tiny = noise_photo(*size)[..., 0]
+    high, wide = min(8, size[0]), min(8, size[1])
+    plain = [
+        [tiny[y : y + high, x : x + wide].std() for x in range(0, size[1] - wide + 1, wide)]
+        for y in range(0, size[0] - high + 1, high)
+    ]
+
+    assert block_detail(tiny) == pytest.approx(np.array(plain), abs=1e-4)
+
+
+def test_a_picture_is_like_itself_as_its_correlation_with_itself_shifted_says() -> None:
+    look = look_at(noisy(view(), 4))
+    down, across = features_of(look)[-2:]
+
+    assert down == pytest.approx(np.corrcoef(look.tiny[:-SHIFT].ravel(), look.tiny[SHIFT:].ravel())[0, 1], abs=1e-5)
+    right, left = look.tiny[:, SHIFT:], look.tiny[:, :-SHIFT]
+    assert across == pytest.approx(np.corrcoef(left.ravel(), right.ravel())[0, 1], abs=1e-5)
+
+
+def test_one_frame_is_as_far_from_the_photos_as_a_table_of_frames(streets: Likeness) -> None:
+    looks = [look_at(noisy(view(seed=seed), seed)) for seed in (5, 8)]
+    table = np.array([features_of(look) for look in looks])
+
+    together = distances(np.array(streets.photos), table, np.array(streets.spread))
+
+    assert [streets.distance(look) for look in looks] == pytest.approx(together.tolist(), rel=1e-9)
 
 
 def test_the_width_of_edges_grows_with_blur_and_not_with_noise() -> None:
