@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn import functional as F
 
+from distiller.googlenet import at_half_the_size
 from distiller.networks import Architecture, CountingNetwork
 from sdk.errors import ConfigError
 
@@ -16,7 +16,7 @@ def start_state(source: CountingNetwork, held: Architecture, wanted: Architectur
     """What of a network without batch normalisation is to be copied into another architecture: all of it, or a part.
 
     googlenet -> googlenet-quick: answers each photo as the other does one of half its size, shrunk by means.
-    googlenet -> googlenet-tiny: the front end up to inception 3a; the head is left to be started afresh.
+    googlenet-quick -> googlenet-tiny: the front end up to inception 3a; the head is left to be started afresh.
     Raises ConfigError for any other pair.
     """
     state = source.state_dict()
@@ -25,12 +25,7 @@ def start_state(source: CountingNetwork, held: Architecture, wanted: Architectur
     pair = (held.name, wanted.name)
     if (held.n, held.batch_norm) == (wanted.n, wanted.batch_norm) and pair == ("googlenet", QUICK):
         return {**state, CONV1: at_half_the_size(state[CONV1])}
-    if (held.n, held.batch_norm) == (wanted.n, wanted.batch_norm) and pair == ("googlenet", TINY):
+    if (held.n, held.batch_norm) == (wanted.n, wanted.batch_norm) and pair == (QUICK, TINY):
         own = wanted.build().frontend.state_dict()
         return {f"frontend.{name}": state[f"frontend.{name}"] for name in own}
     raise ConfigError(f"the checkpoint to start from holds {held}, the config asks for {wanted}")
-
-
-def at_half_the_size(weight: Tensor) -> Tensor:
-    """Filters (o, i, k, k) for means over 2x2 pixels -> (o, i, 2k, 2k) for the pixels themselves."""
-    return F.interpolate(weight, scale_factor=2.0, mode="nearest") / 4

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from distiller.convert import at_half_the_size, start_state
+from distiller.convert import start_state
+from distiller.googlenet import at_half_the_size
 from distiller.networks import Architecture, build
 from sdk.errors import ConfigError
 
@@ -52,9 +53,9 @@ def test_filters_for_means_of_pixels_answer_as_the_filters_for_the_pixels() -> N
 
 
 def test_the_tiny_one_takes_the_front_end_that_both_have() -> None:
-    source, tiny = counting(), build("googlenet-tiny", 8)
+    source, tiny = build("googlenet-quick", 8), build("googlenet-tiny", 8)
 
-    state = start_state(source, GOOGLENET, replace(GOOGLENET, name="googlenet-tiny"))  # type: ignore[arg-type]
+    state = start_state(source, Architecture("googlenet-quick", 8), Architecture("googlenet-tiny", 8))
     missing, unknown = tiny.load_state_dict(state, strict=False)
 
     assert not unknown
