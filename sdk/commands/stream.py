@@ -26,8 +26,8 @@ from sdk.streams.source import is_stream
 from sdk.streams.stable import Stable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error",
-           "low", "high", "state", "reasons")  # fmt: skip
+COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "rate_a_minute", "drops", "latency_ms",
+           "warnings", "error", "low", "high", "state", "reasons")  # fmt: skip
 FAILED = InputError.exit_code
 
 
