@@ -44,7 +44,7 @@ def test_every_takes_the_frames_that_are_due_and_no_other(rtsp: RtspCamera) -> N
 def test_a_slow_engine_gets_the_latest_frame_and_is_told_what_was_dropped(rtsp: RtspCamera) -> None:
     with watch(rtsp.url) as stream:
         before = until(stream, is_ok)[-1]
-        time.sleep(1.0)
+        time.sleep(2.0)
         waiting = next(stream)
         fresh = until(stream, is_ok)[-1]
 
