@@ -57,6 +57,20 @@ def test_sizes_are_looked_at_one_at_a_time_and_compared() -> None:
     assert looks.begun == 1
 
 
+def test_of_several_cameras_one_is_looked_at_at_a_time() -> None:
+    one, other = Looks((160, 96)), Looks((160, 96))
+    first, second = one.watch(), other.watch()
+    first.check((160, 96), 10)
+    second.check((160, 96), 10)
+    assert other.begun == 0
+    finish(one, first)
+
+    second.check((160, 96), 11)
+    finish(other, second)
+
+    assert (one.begun, other.begun) == (1, 1)
+
+
 @pytest.mark.parametrize("found", [(160, 96), None])
 def test_the_same_size_and_a_camera_that_does_not_open_twice_say_nothing(found: Size | None) -> None:
     looks = Looks(found)
@@ -77,17 +91,26 @@ def test_what_was_found_says_nothing_of_the_next_connection() -> None:
     watch.check((160, 96), 21)
 
 
-def test_a_camera_lost_while_it_is_looked_at_is_left_alone_from_then_on(caplog: pytest.LogCaptureFixture) -> None:
+def looked_at(looks: Looks, watch: SizeWatch, now: float, *, breaks: bool) -> None:
+    looks.end.clear()
+    watch.opened(now - 10)
+    watch.check((160, 96), now)
+    if breaks:
+        watch.lost()
+    finish(looks, watch)
+
+
+def test_a_camera_lost_twice_while_it_is_looked_at_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
     looks = Looks((160, 96))
     watch = looks.watch()
-    watch.check((160, 96), 10)
-    watch.lost()
-    finish(looks, watch)
-    watch.opened(20)
+    for now, breaks in ((10, True), (20, False), (30, True), (40, True)):
+        assert not caplog.text
+        looked_at(looks, watch, now, breaks=breaks)
+    watch.opened(50)
     watch.check((160, 96), 1000)
 
-    assert looks.begun == 1
-    assert "rtsp://cam.local/live was lost while its frame size was looked at: that is not done again" in caplog.text
+    assert looks.begun == 4
+    assert "rtsp://cam.local/live was lost twice while its frame size was looked at: that is not done" in caplog.text
 
 
 def test_a_camera_lost_at_another_time_is_looked_at_again() -> None:
