@@ -40,6 +40,7 @@ from tests.streams.cameras import RtspCamera, TalkingServer
 RESULTS = Path(__file__).parent / "results"
 SIZE = (384, 256)  # width and height of the pictures
 SAMPLE_SECONDS = 1.0
+LOOKS = 5  # times as long as a fault, between looks whether a camera's frame size changed
 QUIET = 5  # times as long as a fault, at the end
 WARM_UP = 0.2  # share of the time whose memory is not looked at: engines and allocators settle in it
 GROWTH = 2.0  # percent of memory that are too much
@@ -60,12 +61,12 @@ class Soak:
     faults: Counter[str] = field(default_factory=Counter)
 
 
-def write_config(folder: Path, cameras: list[RtspCamera], hook: str, every: float, model: Path | None) -> Path:
-    """The cameras' config, with a file and a webhook for all of them."""
-    entries = {
-        f"camera {number}": {"source": camera.url, "every": every, "smooth_seconds": 15.0, "alarm": {"warn": 10}}
-        for number, camera in enumerate(cameras)
-    }
+def write_config(
+    folder: Path, cameras: list[RtspCamera], hook: str, every: float, looks: float, model: Path | None
+) -> Path:
+    """The cameras' config, with a file and a webhook for all of them; looks: seconds between looks at frame sizes."""
+    common = {"every": every, "smooth_seconds": 15.0, "alarm": {"warn": 10}, "limits": {"size_seconds": looks}}
+    entries = {f"camera {number}": {"source": camera.url, **common} for number, camera in enumerate(cameras)}
     sinks = [str(folder / "counts.jsonl"), {"to": hook, "outbox": str(folder / "outbox.sqlite"), "timeout_s": 3.0}]
     engine = {"threads": 1, **({} if model is None else {"model": str(model.resolve())})}
     config = {"cameras": entries, "sinks": sinks, "engine": engine}
@@ -225,7 +226,7 @@ def main(minutes: float, count: int, every: float, pace: float, model: Path | No
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         web = stack.enter_context(WebServer())
         cameras = serve(stack, folder, count)
-        config = write_config(folder, cameras, web.url, every, model)
+        config = write_config(folder, cameras, web.url, every, LOOKS * pace, model)
         command = [sys.executable, "-m", "sdk.commands.count", "-c", str(config), "--json"]
         process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         assert process.stdout is not None

@@ -26,8 +26,8 @@ from sdk.streams.source import is_stream
 from sdk.streams.stable import Stable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "drops", "latency_ms", "warnings", "error",
-           "low", "high", "state", "reasons")  # fmt: skip
+COLUMNS = ("camera", "time", "frame", "stream", "count", "smoothed", "rate_a_minute", "drops", "latency_ms",
+           "warnings", "error", "low", "high", "state", "reasons")  # fmt: skip
 FAILED = InputError.exit_code
 
 
@@ -129,7 +129,7 @@ def configured(words: tuple[str, ...], stream: StreamArguments, zones: Path | No
 
 
 def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, as_csv: bool) -> None:
-    """Count until all sources end, or Ctrl-C or SIGTERM comes; exits with 3 where something failed."""
+    """Count until all sources end, or Ctrl-C or SIGTERM comes; exits with 3 where something failed or got lost."""
     logging.getLogger("runtimes").addHandler(logging.NullHandler())  # what it logs stands in the warnings, too
     quiet_opencv()
     with (
@@ -142,7 +142,7 @@ def run_streams(config: CamerasConfig, engine: EngineConfig, *, as_json: bool, a
         for taken in cameras:
             failed |= taken.stream.state == "error"
             show(taken)
-    if failed:
+    if failed or any(sink.in_memory or sink.dropped or sink.rejected for sink in cameras.health()):
         sys.exit(FAILED)
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,9 @@ class DailyCsv(Sink):
         self._zone = zone
         self._day: date | None = None
         self._file: LineFile | None = None
+        today = datetime.now(zone).date()
+        if self._named(today).exists():  # what is wrong with it is known before the first reading
+            self._file, self._day = self.open_day(today), today
 
     def send(self, reading: Reading) -> None:
         day = reading.time.astimezone(self._zone).date()
@@ -50,14 +53,16 @@ class DailyCsv(Sink):
 
     def open_day(self, day: date) -> LineFile:
         """The file of one day, with its header."""
-        path = self._path.with_name(f"{self._path.stem}-{day.isoformat()}{self._path.suffix}")
-        file = LineFile(path)
+        file = LineFile(self._named(day))
         try:
             _check_header(file)
         except SinkError:
             file.close()
             raise
         return file
+
+    def _named(self, day: date) -> Path:
+        return self._path.with_name(f"{self._path.stem}-{day.isoformat()}{self._path.suffix}")
 
     def close(self) -> None:
         if self._file is not None:

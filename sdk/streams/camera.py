@@ -17,7 +17,7 @@ from sdk.sinks.errors import SinkError
 from sdk.sinks.line_file import LineFile
 from sdk.sinks.reading import Reading, reading_of
 from sdk.sinks.target import nearest
-from sdk.smoothing import MedianSmoother
+from sdk.smoothing import MedianSmoother, RateOfChange
 from sdk.streams.limits import Sampling, StreamLimits
 from sdk.streams.pump import Feed
 from sdk.streams.source import read_source
@@ -43,6 +43,7 @@ class CameraConfig:
     zones: Path | None = None  # a file of zones
     correction: Path | None = None  # a file of skt-calibrate
     smooth_seconds: float | None = None  # window of the median; None: not smoothed
+    rate_seconds: float | None = None  # window over which it is told how fast the frame fills; None: not told
     alarm: AlarmRules | None = None  # on the people in the frame
     zone_alarms: dict[str, AlarmRules] = field(default_factory=dict)  # on those in a zone, by its name
     occupancy: Path | None = None  # a file of JSON lines: the frame by minute, quarter and hour
@@ -64,6 +65,7 @@ class CameraResult:
     camera: str
     stream: StreamResult  # its count with the people of each zone
     smoothed: float | None = None  # people in the frame
+    rate: float | None = None  # people a minute in the frame, below 0 for fewer
     events: Mapping[str, AlarmEvent] = field(default_factory=dict)  # by zone; of the whole frame under ""
 
     @property
@@ -73,12 +75,12 @@ class CameraResult:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        smoothed = {} if self.smoothed is None else {"smoothed": round(self.smoothed, 3)}
+        over_time = {"smoothed": self.smoothed, "rate_a_minute": self.rate}
         events = [{"zone": zone or None, **event.to_json()} for zone, event in self.events.items()]
         return {
             "camera": self.camera,
             **self.stream.to_json(),
-            **smoothed,
+            **{name: round(value, 3) for name, value in over_time.items() if value is not None},
             **({"events": events} if events else {}),
         }
 
@@ -124,6 +126,7 @@ class Camera:
         self.zones = None if config.zones is None else Zones.read(config.zones)
         self._sink = sink
         self._window = config.smooth_seconds
+        self._rate = None if config.rate_seconds is None else RateOfChange(config.rate_seconds)
         self._smoothers: dict[str, MedianSmoother] = {}
         self._alarms = _alarms(config, self.zones)
         if self._window is not None:
@@ -145,7 +148,8 @@ class Camera:
         if self._occupancy is not None:
             self._occupancy.update(seen.moment, smooth[FRAME])
         smoothed = None if self._window is None else smooth[FRAME]
-        taken = CameraResult(self.name, replace(seen, result=result), smoothed, events)
+        rate = None if self._rate is None else self._rate.update(seen.moment, result.count)
+        taken = CameraResult(self.name, replace(seen, result=result), smoothed, rate, events)
         self._sink.send(self._reading(taken, result))
         return taken
 

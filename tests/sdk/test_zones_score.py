@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sdk.datasets import Sample
 from sdk.evaluation import Evaluation, evaluate
 from sdk.report import markdown_page
 from sdk.report_html import html_page
@@ -91,3 +93,53 @@ def test_the_whole_frame_as_a_zone_scores_like_the_photo(tmp_path: Path) -> None
 
     assert evaluation.zones is not None
     assert evaluation.zones.game == pytest.approx(evaluation.scores.mae)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_score_is_that_of_a_slow_and_obvious_computation(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    zones = Zones(
+        (
+            Zone("left", ((0.05, 0.1), (0.55, 0.0), (0.45, 0.95))),
+            Zone("right", ((0.4, 0.2), (1.0, 0.1), (0.9, 0.8), (0.5, 1.0))),
+            Zone("mask", ((0.3, 0.3), (0.7, 0.4), (0.5, 0.7)), "exclude"),
+        )
+    )
+    samples = [
+        painted(tmp_path, name, int(rng.integers(20, 60)), rng.uniform(0, 64, (40, 2)).tolist()) for name in "ab"
+    ]
+
+    scores = evaluate(RedCounter(), samples, dataset="painted", package="red", zones=zones).zones
+
+    assert scores is not None
+    assert scores.game == pytest.approx(np.mean([slow_error(sample, zones) for sample in samples]), abs=0.1)
+
+
+def slow_error(sample: Sample, zones: Zones) -> float:
+    """The zones' absolute errors summed, their people told from 16 x 16 places in each cell."""
+    red = cv2.imread(str(sample.photo))[4::8, 4::8, 2] > 200
+    error = 0.0
+    for one in zones.counted:
+        true = sum(belongs(x / 64, y / 64, one, zones) for x, y in sample.points)
+        counted = sum(
+            belongs((column + (a + 0.5) / 16) / 8, (row + (b + 0.5) / 16) / 8, one, zones) / 256
+            for row, column in np.argwhere(red)
+            for a in range(16)
+            for b in range(16)
+        )
+        error += abs(counted - true)
+    return error
+
+
+def belongs(x: float, y: float, one: Zone, zones: Zones) -> bool:
+    """Whether a place is in a zone and in no mask."""
+    masks = [zone for zone in zones.zones if zone.kind == "exclude"]
+    return inside(x, y, one.points) and not any(inside(x, y, mask.points) for mask in masks)
+
+
+def inside(x: float, y: float, corners: Points) -> bool:
+    """Whether a line to the right of the place meets an odd number of sides."""
+    sides = zip(corners, (*corners[1:], corners[0]), strict=True)
+    return (
+        sum((y1 > y) != (y2 > y) and x < x1 + (x2 - x1) * (y - y1) / (y2 - y1) for (x1, y1), (x2, y2) in sides) % 2 == 1
+    )

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -142,6 +143,22 @@ def test_csv_has_a_row_for_the_frame_and_one_for_each_zone(tmp_path: Path) -> No
     assert (frame["state"], frame["reasons"], frame["drops"]) == ("degraded", "too dark; blurred", "3")
     assert (door["zone"], door["count"], quoted["zone"]) == ("left, door", "3.0", 'say "hi"')
     assert (later["count"], later["smoothed"], later["low"]) == ("8.0", "", "")
+
+
+def test_a_csv_of_today_with_other_columns_is_refused_before_the_first_reading(tmp_path: Path) -> None:
+    for day in (datetime.now(timezone.utc), datetime.now(timezone.utc) + timedelta(days=1)):
+        (tmp_path / f"a-{day:%Y-%m-%d}.csv").write_text("mine\n1\n")
+
+    with pytest.raises(SinkError, match=r"a-.*\.csv has other columns"):
+        open_sink(f"{tmp_path}/a.csv")
+
+
+def test_a_csv_of_today_is_gone_on_with(tmp_path: Path) -> None:
+    for people in (1, 2):
+        with open_sink(f"{tmp_path}/a.csv") as sink:
+            sink.send(replace(reading(people), time=datetime.now(timezone.utc)))
+
+    assert [row["count"] for file in sorted(tmp_path.iterdir()) for row in rows(file)] == ["1.0", "2.0"]
 
 
 def test_a_csv_of_other_columns_is_left_alone_and_told(tmp_path: Path) -> None:

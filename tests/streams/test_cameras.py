@@ -139,6 +139,16 @@ def test_counts_are_smoothed_and_alarms_told_once_to_every_sink(video: Path, tmp
     assert [event["zone"] for one in taken for event in one.to_json().get("events", [])] == [None, "right", None]
 
 
+def test_how_fast_a_frame_fills_is_told_once_half_the_window_was_seen(video: Path) -> None:
+    config = CamerasConfig({"gate": CameraConfig(str(video), rate_seconds=1.0)})
+
+    with Cameras(RedCounter().count, config) as cameras:
+        told = [taken.to_json().get("rate_a_minute") for taken in cameras if taken.stream.ok]
+
+    assert told[:5] == [None] * 5
+    assert told[5:] == pytest.approx([600] * 25)  # one more person each tenth of a second
+
+
 def test_occupancy_is_written_for_each_period_that_is_over(tmp_path: Path) -> None:
     (tmp_path / "lapse").mkdir()
     write_photos(tmp_path / "lapse", 5)
@@ -253,6 +263,7 @@ def test_settings_of_the_command_line_come_before_those_of_the_config() -> None:
         ({"source": "rtps://cam/live"}, "camera door: source rtps:// is of no known kind .*did you mean rtsps"),
         ({"zones": Path("gone.yaml")}, r"camera door: cannot read config gone\.yaml"),
         ({"every": -1.0}, "camera door: every is -1.0, expected more than 0"),
+        ({"rate_seconds": 0.0}, "camera door: .*0.0, expected more than 0"),
         ({"smooth_seconds": 0.0}, "camera door: .*0.0, expected more than 0"),
     ],
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from sdk.frame import Image
-from sdk.streams import StreamLimits, StreamRefused, StreamResized, StreamUnreachable, StreamUnreadable
+from sdk.streams import StreamLimits, StreamRefused, StreamUnreachable, StreamUnreadable
 from tests.sinks.servers import free_port
-from tests.streams.cameras import HttpCamera, RtspCamera, TalkingServer, served
+from tests.streams.cameras import HttpCamera, RtspCamera, TalkingServer
 from tests.streams.videos import red, write_video
 from tests.streams.watching import QUICK, counts, failed, is_ok, until, watch
 
@@ -46,7 +44,7 @@ def test_every_takes_the_frames_that_are_due_and_no_other(rtsp: RtspCamera) -> N
 def test_a_slow_engine_gets_the_latest_frame_and_is_told_what_was_dropped(rtsp: RtspCamera) -> None:
     with watch(rtsp.url) as stream:
         before = until(stream, is_ok)[-1]
-        time.sleep(1.0)
+        time.sleep(2.0)
         waiting = next(stream)
         fresh = until(stream, is_ok)[-1]
 
@@ -260,71 +258,6 @@ def test_pictures_that_turn_to_garbage_are_reported_and_the_stream_goes_on(bad: 
     assert again[-1].reconnects >= 1
 
 
-def test_another_frame_size_after_a_reconnect_is_counted_and_noted() -> None:
-    sizes = iter([(160, 96), (320, 192)])
-    size: list[tuple[int, int]] = []
-
-    def pictures(at: int) -> Image | None:
-        if at == 0:
-            size[:] = [next(sizes, (320, 192))]
-        return red(9, *size[0]) if at < 12 else None
-
-    with HttpCamera(pictures) as camera, watch(camera.url) as stream:
-        small = until(stream, is_ok)[-1]
-        large = until(stream, lambda seen: seen.result is not None and seen.result.photo.shape[0] == 192)[-1]
-
-    assert counts([small, large]) == [9, 9]
-    assert large.result is not None
-    assert large.result.warnings == ("frame size changed from 160 x 96 to 320 x 192",)
-
-
-@pytest.fixture
-def growing() -> Iterator[tuple[HttpCamera, threading.Event]]:
-    """A camera whose pictures are twice as wide and high, within the connection, once the event is set."""
-    grown = threading.Event()
-    with HttpCamera(lambda _: red(9, 320, 192) if grown.is_set() else red(9)) as camera:
-        yield camera, grown
-
-
-@pytest.mark.parametrize("kind", ["http", "rtsp"])
-def test_another_frame_size_within_a_connection_is_found_and_the_camera_opened_anew(
-    kind: str, request: pytest.FixtureRequest
-) -> None:
-    if kind == "rtsp":
-        camera = request.getfixturevalue("rtsp")
-        grow = camera.grow
-    else:
-        camera, grown = request.getfixturevalue("growing")
-        grow = grown.set
-    limits = replace(QUICK, frozen_seconds=None, read_seconds=3, size_seconds=0.5)
-
-    with watch(camera.url, limits) as stream:
-        until(stream, is_ok)
-        time.sleep(1.0)
-        alike = until(stream, is_ok)[-1]
-        grow()
-        told = until(stream, lambda seen: seen.state == "error")[-1]
-        large = until(stream, is_ok)[-1]
-
-    assert alike.reconnects == 0
-    assert isinstance(told.error, StreamResized)
-    assert "now sends 320 x 192 pixels, not 160 x 96: it is opened anew" in str(told.error)
-    assert large.result is not None
-    assert large.result.photo.shape == (192, 320, 3)
-    assert large.result.warnings == ("frame size changed from 160 x 96 to 320 x 192",)
-
-
-def test_sizes_are_not_looked_at_unless_asked(growing: tuple[HttpCamera, threading.Event]) -> None:
-    camera, grown = growing
-    with watch(camera.url, replace(QUICK, frozen_seconds=None, size_seconds=None), every=0.1) as stream:
-        until(stream, is_ok)
-        grown.set()
-        seen = [until(stream, is_ok)[-1] for _ in range(10)]
-
-    assert {result.result.photo.shape for result in seen if result.result} == {(96, 160, 3)}
-    assert camera.visits == 1
-
-
 def test_a_frozen_picture_is_found_and_the_camera_opened_anew() -> None:
     limits = replace(QUICK, frozen_seconds=0.5)
     with HttpCamera(lambda at: red(min(at, 5))) as camera, watch(camera.url, limits) as stream:
@@ -361,22 +294,3 @@ def test_no_thread_is_left_when_a_stream_is_closed(rtsp: RtspCamera) -> None:
         until(stream, is_ok)
 
     assert not [thread for thread in threading.enumerate() if thread.name == f"stream {rtsp.url}"]
-
-
-def test_an_hls_list_with_an_end_is_counted_to_it(tmp_path: Path) -> None:
-    write_video(tmp_path / "0.ts", [red(at) for at in range(20)], codec="MPEG")
-    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n0.ts\n#EXT-X-ENDLIST\n")
-    with served(tmp_path) as address, watch(f"{address}/list.m3u8", policy="all") as stream:
-        seen = list(stream)
-
-    assert [result.number for result in seen if result.ok] == list(range(1, 21))
-    assert seen[-1].state == "end"
-
-
-def test_a_video_behind_http_is_a_recording(tmp_path: Path) -> None:
-    write_video(tmp_path / "walk.mp4", [red(at) for at in range(20)], codec="mp4v")
-    with served(tmp_path) as address, watch(f"{address}/walk.mp4", every=0.5) as stream:
-        seen = list(stream)
-
-    assert [result.number for result in seen if result.ok] == [1, 6, 11, 16]
-    assert seen[-1].state == "end"

@@ -18,6 +18,7 @@ from sdk.scenes import draw_scene
 from sdk.streams import StreamCut, StreamLimits, StreamRefused, StreamUnreadable, read_source
 from sdk.streams.errors import StreamError
 from sdk.streams.readers import RawReader
+from tests.streams.cameras import served
 from tests.streams.videos import crowd_video, red, write_video
 from tests.streams.watching import counts, watch
 
@@ -219,3 +220,22 @@ def test_limits_that_make_no_sense_are_refused() -> None:
         watch("raw://32x16", every=-1)
     with pytest.raises(ConfigError, match="policy is 'newest'"):
         watch("raw://32x16", policy="newest")
+
+
+def test_an_hls_list_with_an_end_is_counted_to_it(tmp_path: Path) -> None:
+    write_video(tmp_path / "0.ts", [red(at) for at in range(20)], codec="MPEG")
+    (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2.0,\n0.ts\n#EXT-X-ENDLIST\n")
+    with served(tmp_path) as address, watch(f"{address}/list.m3u8", policy="all") as stream:
+        seen = list(stream)
+
+    assert [result.number for result in seen if result.ok] == list(range(1, 21))
+    assert seen[-1].state == "end"
+
+
+def test_a_video_behind_http_is_a_recording(tmp_path: Path) -> None:
+    write_video(tmp_path / "walk.mp4", [red(at) for at in range(20)], codec="mp4v")
+    with served(tmp_path) as address, watch(f"{address}/walk.mp4", every=0.5) as stream:
+        seen = list(stream)
+
+    assert [result.number for result in seen if result.ok] == [1, 6, 11, 16]
+    assert seen[-1].state == "end"

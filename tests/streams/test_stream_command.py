@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -143,6 +144,23 @@ def test_a_sink_path_without_permission_is_refused_before_the_first_frame(tiny: 
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "cannot open /proc/counts.jsonl" in done.stderr
+
+
+def test_readings_that_were_lost_show_in_the_exit_code(tiny: Path, video: Path, tmp_path: Path) -> None:
+    words = ("-m", tiny, "--backend", "onnxruntime", video, "--sink", tmp_path / "counts.jsonl")
+
+    done = subprocess.run(
+        terminal.command("count", *words),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=terminal.ROOT,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)),
+    )
+
+    assert done.returncode == 3
+    assert len(done.stdout.splitlines()) == 21
+    assert "readings are lost" in done.stderr
 
 
 def test_several_cameras_are_counted_from_a_config_and_one_that_is_away_is_told(tiny: Path, video: Path) -> None:
