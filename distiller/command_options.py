@@ -44,5 +44,6 @@ def use_threads(threads: int | None) -> None:
 def existing(data: Path) -> Path:
     """The folder or file of data; refuses one that is not there."""
     if not data.exists():
-        raise ConfigError(f"no data folder {data}", hint="give the folder that holds the labelled sets: --data DIR")
+        hint = "give the folder that holds the labelled sets, or where the command takes one, a CSV of points"
+        raise ConfigError(f"no data at {data}", hint=hint)
     return data

@@ -169,6 +169,8 @@ def _refuse_near_misses(path: Path) -> None:
     """Say what was probably meant, where a part of a checkpoint or the folder around some is given."""
     if path.name == "facts.json" or path.suffix == ".safetensors":
         raise ArtifactError(f"{path} is one file of a checkpoint", hint=f"give its folder: {path.parent}")
+    if not path.exists():
+        raise ArtifactError(f"no checkpoint or model package {path}", hint="check the path")
     if path.is_dir() and not (path / "manifest.json").exists():
         inside = sorted(folder.parent.name for folder in path.glob("*/facts.json"))
         hint = f"did you mean {path / inside[-1]}?" if inside else "expected facts.json or manifest.json in it"

@@ -45,7 +45,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # not UTF-8, or a date such as 2026-13-01
         raise ConfigError(f"config {path} cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(data, dict):
-        raise ConfigError(f"config {path} holds {type(data).__name__}, expected a mapping of settings")
+        held = {"str": "text alone", "list": "a list", "NoneType": "nothing"}.get(kind := type(data).__name__, kind)
+        raise ConfigError(f"config {path} holds {held}, expected settings, a line each", hint="NAME: VALUE")
     return data
 
 

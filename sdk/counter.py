@@ -99,10 +99,11 @@ class CrowdCounter:
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
-            request, machine = Request(device, backend, precision, self.options.variant, strict), probe(quick=True)
+            request = Request(device, backend, precision, self.options.variant, strict)
+            machine = probe(quick=True)
             self._plan = plan(planned_variants(self.manifest), machine, request)
-            how = LoadOptions(threads, cache_folder(), machine.warnings, self.options.max_in_flight)
-            self._backend, _ = open_first(self._plan, lambda variant: opened.read(variant.id), how)
+            load = LoadOptions(threads, cache_folder(), machine.warnings, self.options.max_in_flight)
+            self._backend = open_backend(self._plan, opened, load)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
     def count(self, photo: Photo, correction: Correction | None = None) -> CountResult:
@@ -258,3 +259,9 @@ def _decoded_or_error(photo: Photo) -> Decoded | InputError:
         return _decoded(photo)
     except InputError as error:
         return error
+
+
+def open_backend(chosen: Plan, package: Package, options: LoadOptions) -> Backend:
+    """The best planned backend that loads."""
+    backend, _ = open_first(chosen, lambda variant: package.read(variant.id), options)
+    return backend

@@ -101,7 +101,7 @@ def untrained(network: str, own: Sequence[Contender], photo: Photo, folder: Path
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own module
     if done.returncode:
         told = (done.stderr.strip().splitlines() or ["no word"])[-1].removeprefix("error: ")
-        raise ExportError(f"{network} cannot be exported: {told}", hint=f"known: {KNOWN}")
+        raise ExportError(f"{network} cannot be exported: {told}")
     for one in own:
         request = Request(one.options["device"], one.engine, one.options["precision"], one.variant)
         asked = Asked(request, one.threads, one.options["in_flight"], max_side=one.options["max_side"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from runtimes import Candidate, Environment, Plan, Request, plan, probe
 from runtimes.peak import OPENERS, PRECISIONS
+from runtimes.tables import READS
 from sdk.errors import BackendError
 from sdk.frame import scaled_size
 from sdk.manifest import Manifest
@@ -106,7 +107,8 @@ def _named(wanted: Request, variant: str) -> Request:
 
 
 def _why(found: Plan) -> str:
-    reasons = list(dict.fromkeys(f"{one.engine}: {one.reason}" for one in found.discarded))
+    reading = [one for one in found.discarded if READS[one.engine] == one.variant.format]
+    reasons = list(dict.fromkeys(f"{one.engine}: {one.reason}" for one in reading))
     return "; ".join(reasons[:4]) or "see skt-doctor"
 
 

@@ -86,11 +86,15 @@ def show_int8(diagnosis: Diagnosis) -> None:
 
 def show_plan(plan: Plan, replays: tuple[Replay, ...]) -> None:
     """What would be chosen, how each candidate counted the golden photo, and why not the others."""
+    from runtimes.tables import READS
+
     if not plan.candidates:
         click.echo(f"  {CROSS} nothing in it can run here")
     for place, replay in enumerate(replays):
         click.echo(f"  {TICK if replay.ok else CROSS} {'chosen' if place == 0 else 'usable'}  {replayed(replay)}")
     for discard in plan.discarded:
+        if READS[discard.engine] != discard.variant.format:
+            continue  # another engine reads it
         where = f"{discard.engine} {discard.device}".strip()
         click.echo(f"  - {discard.variant.id} on {where}: {discard.reason} -> {discard.fix}")
 

@@ -29,7 +29,8 @@ from sdk.mat import read_mat_key
 def shanghaitech(root: Path, part: str, split: str) -> Iterator[Sample]:
     """ShanghaiTech (Zhang et al., CVPR 2016): `part_A[_final]/{train,test}_data/{images,ground-truth|ground_truth}`."""
     if part.upper() not in ("A", "B"):
-        raise InputError(f"ShanghaiTech has no part {part!r}", hint="choose --part A or --part B")
+        message = f"ShanghaiTech has no part {part!r}" if part else "of ShanghaiTech's parts A and B none was chosen"
+        raise InputError(message, hint="choose --part A or --part B")
     name = f"part_{part.upper()}"
     folder = existing_folder(root / name / f"{split}_data", root / f"{name}_final" / f"{split}_data")
     labels = existing_folder(folder / "ground-truth", folder / "ground_truth")

@@ -90,7 +90,7 @@ def test_show_draws_the_zones_over_a_photo(file: Path, photo: Path, suffix: str)
         (["edit", "none.png", "-o", "z.yaml"], 3, "no such photo"),
         (["edit", "gate.png", "-o", "z.txt"], 2, "zones file z.txt ends with '.txt'"),
         (["edit", "gate.png", "-o", "none/z.yaml"], 2, "no folder none for the zones z.yaml"),
-        (["edit", "gate.png", "-o", "bad.yaml"], 2, "bad.yaml holds str"),
+        (["edit", "gate.png", "-o", "bad.yaml"], 2, "bad.yaml holds text alone"),
         (["check", "none.yaml"], 2, "cannot read config none.yaml"),
     ],
 )

@@ -153,7 +153,7 @@ def test_what_is_missing_is_said_in_one_line(recipe: Path, drawn_set: Path, tmp_
     train = ("train", "--recipe", recipe, "--out", tmp_path / "run", "--data")
     encoder = ("--set", "encoder=gone.safetensors")
     cases = [
-        ((*train, tmp_path / "gone"), 2, "no data folder"),
+        ((*train, tmp_path / "gone"), 2, "no data at"),
         (("train", "--recipe", "gone", "--data", drawn_set, "--out", tmp_path / "run"), 2, "unknown --recipe 'gone'"),
         ((*train, drawn_set, "--set", "sets.crowd.root=gone"), 3, "gone"),
         ((*train, drawn_set, *encoder), 2, "give its folder: --weights DIR"),

@@ -91,8 +91,8 @@ def test_a_value_that_does_not_fit_is_refused_by_name(data: dict[str, Any], mess
         ("a: {b: 1, b: 2}", "cannot be read as YAML: key 'b' is given twice"),
         ("day: 2026-13-01", "cannot be read as YAML: month must be in"),
         ("a: !!python/object:os.system {}", "cannot be read as YAML: could not determine a constructor"),
-        ("- a", "holds list, expected a mapping"),
-        ("", "holds NoneType, expected a mapping"),
+        ("- a", "holds a list, expected settings"),
+        ("", "holds nothing, expected settings"),
         ("\xff\xfe".encode("latin-1"), "cannot be read as YAML: .*utf-8"),
     ],
 )
