@@ -13,15 +13,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from exporters.calibration import CalibrationTable
-from exporters.engine_build import build_plan
-from exporters.engine_options import Bucket, EngineOptions
-from exporters.engine_rtx import build_rtx_plan
 from exporters.engine_warnings import READ, unread
 from exporters.lint import lint_model
 from exporters.lint_rules import OPERATORS
 from exporters.onnx import master_of
 from exporters.quantize import int8_model
 from exporters.tensorrt import PRECISIONS, tensorrt_source
+from runtimes.tensorrt_build import build_plan
+from runtimes.tensorrt_options import Bucket, EngineOptions
+from runtimes.tensorrt_rtx import build_rtx_plan
 from sdk.errors import BackendError, ConfigError
 from tests.models import tiny_onnx
 from tests.students import student

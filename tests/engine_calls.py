@@ -1,6 +1,6 @@
 """Which names of TensorRT our code uses, read from the code; as a program, which of them a set of bindings lacks.
 
-python -m tests.exporters.engine_calls FOLDER: the bindings in FOLDER, as JSON: version and missing names.
+python -m tests.engine_calls FOLDER: the bindings in FOLDER, as JSON: version and missing names.
 """
 
 from __future__ import annotations
@@ -13,22 +13,24 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.exporters.compiled import load_without_tensorrt
+from tests.compiled import load_without_tensorrt
 
-ROOT = Path(__file__).parents[2]
-RTX_ONLY = "engine_rtx.py"
+ROOT = Path(__file__).parents[1]
+RTX_ONLY = "tensorrt_rtx.py"
 MODULES = ("trt", "rtx")  # the names that TensorRT's module goes by
-VARIABLES = {  # the names that its objects go by, in every file of exporters/engine*.py
+VARIABLES = {  # the names that its objects go by, in every file of runtimes/tensorrt*.py
     "builder": "Builder",
     "cache": "ITimingCache",
     "config": "IBuilderConfig",
     "context": "IExecutionContext",
     "engine": "ICudaEngine",
-    "error": "ParserError",
+    "fault": "ParserError",
+    "kernels": "IRuntimeCache",
     "network": "INetworkDefinition",
     "parser": "OnnxParser",
     "profile": "IOptimizationProfile",
     "runtime": "Runtime",
+    "settings": "IRuntimeConfig",
 }
 
 
@@ -45,7 +47,7 @@ def names_used(path: Path) -> set[str]:
 
 def files() -> list[Path]:
     """Where TensorRT is used."""
-    return sorted((ROOT / "exporters").glob("engine*.py"))
+    return sorted((ROOT / "runtimes").glob("tensorrt*.py"))
 
 
 def missing(module: object, names: set[str]) -> list[str]:
