@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from exporters.engine_choose import Measured
 from exporters.parity import Case
 from runtimes.tensorrt_build import BuiltPlan
+from runtimes.tensorrt_check import on_cpu
 from runtimes.tensorrt_device import Device
-from runtimes.tensorrt_options import INPUT, OUTPUTS, EngineOptions
+from runtimes.tensorrt_options import EngineOptions
 from runtimes.tensorrt_store import PlanKey, StoredPlan, read_plan, read_timings, write_notes, write_plan, write_timings
 from sdk.cache import cache_folder
 from sdk.errors import BackendError
@@ -77,7 +78,7 @@ def measured_plan(site: Site, source: bytes, stored: StoredPlan, runner: Lane) -
 
 def beside_source(source: bytes, batch: NDArray[np.uint8], runner: Lane) -> Case:
     """How the engine counts photos that its source counts in ONNX Runtime on the CPU."""
-    density, count = _on_cpu(source, batch)
+    density, count = on_cpu(source, batch)
     answer = runner.run(batch)
     worst = float(np.abs(answer.density - density).max())
     return Case(batch.shape, tuple(map(float, count)), tuple(map(float, answer.count)), worst)
@@ -87,15 +88,3 @@ def scene(height: int, width: int) -> NDArray[np.uint8]:
     """A drawn crowd of this size, (1, height, width, 3); the part of a larger one where it is too small to draw."""
     drawn = draw_scene(SEED, width=max(width, SMALLEST_SIDE), height=max(height, SMALLEST_SIDE), people=PEOPLE)
     return drawn.photo[None, :height, :width]
-
-
-def _on_cpu(source: bytes, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """As the file says, node by node: ONNX Runtime 1.32 fuses INT8 between fp16 to another model."""
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
-    answers: list[NDArray[np.float32]] = session.run(list(OUTPUTS), {INPUT: batch})
-    return answers

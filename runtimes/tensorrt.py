@@ -12,23 +12,24 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
-from runtimes.base import Backend, BackendInfo, Batch, LoadOptions, Output
+from runtimes.base import Backend, BackendInfo, Batch, LoadOptions, Output, first_line
 from runtimes.blobs import Blob, BlobDamaged, read_blob, write_blob
 from runtimes.checks import check_contract, read_file, stored_notes
 from runtimes.cuda import gpu_number
 from runtimes.cuda_memory import Gpu
-from runtimes.errors import BackendError, ConfigError, InferenceError
+from runtimes.errors import BackendError, ConfigError, InferenceError, SktError
 from runtimes.tensorrt_build import BuiltPlan, build_plan
+from runtimes.tensorrt_check import check_counts, check_size
 from runtimes.tensorrt_device import MODULES, find_device, import_tensorrt
 from runtimes.tensorrt_engine import Loaded, lane_at, load_engine, tensors_of
 from runtimes.tensorrt_lane import Lane
 from runtimes.tensorrt_options import default_options
-from runtimes.tensorrt_plan import Ready, built_plan, given_plan, kept_plan
+from runtimes.tensorrt_plan import CHECKED, Ready, built_plan, given_plan, kept_plan
 from runtimes.tensorrt_rtx import build_rtx_plan
-from runtimes.tensorrt_store import KERNELS, PlanKey, forget
+from runtimes.tensorrt_store import KERNELS, PlanKey, add_notes, forget
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from runtimes.plan import Candidate
 
@@ -44,12 +45,14 @@ class TensorRtBackend(Backend):
         engine = f"{candidate.engine} {trt.__version__}"
         sizes = default_options(candidate.variant.multiple)
         key = PlanKey(hashlib.sha256(source).hexdigest(), device, engine, sizes)
-        with contextlib.ExitStack() as stack, _as_load_errors():
+        with contextlib.ExitStack() as stack, _as_load_errors(engine):
             gpus = [stack.enter_context(Gpu(device.index)) for _ in range(options.in_flight)]
             with gpus[0].current():
                 ready, loaded = _loaded(trt, source, key, options)
             check_contract(candidate, *tensors_of(loaded))
             lanes = [lane_at(loaded, gpu) for gpu in gpus]
+            size = check_size(loaded.profiles, candidate.variant.multiple)
+            _check(ready, functools.partial(check_counts, lanes[0].run, source, candidate.variant.precision, size))
             self._gpus = stack.pop_all()
         self._ready: Ready = ready
         self._loaded: Loaded | None = loaded
@@ -132,10 +135,29 @@ def _kernels(folder: Path | None) -> bytes:
     return blob.data if blob else b""
 
 
+def _check(ready: Ready, check: Callable[[], None]) -> None:
+    """See that the engine counts like its source, once; one that does not is not kept."""
+    if ready.checked:
+        return
+    try:
+        check()
+    except BackendError:
+        if ready.folder:
+            forget(ready.folder)
+        raise
+    if ready.folder:
+        with contextlib.suppress(OSError):  # a folder that cannot be written is checked again
+            add_notes(ready.folder, {CHECKED: True})
+
+
 @contextlib.contextmanager
-def _as_load_errors() -> Any:
-    """A GPU that fails, or has no memory, while a model is loaded is no GPU to run it on."""
+def _as_load_errors(engine: str) -> Iterator[None]:
+    """A GPU that fails, or has no memory, or an engine that is not as it should, is a reason to try another."""
     try:
         yield
     except InferenceError as error:
         raise BackendError(error.message, hint=error.hint) from error
+    except SktError:
+        raise
+    except Exception as error:  # what its bindings raise
+        raise BackendError(f"{engine} does not load: {first_line(error)}", hint="see skt-doctor") from error

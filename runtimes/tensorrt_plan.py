@@ -27,6 +27,7 @@ from runtimes.tensorrt_store import (
 )
 from runtimes.trial import crash_of
 
+CHECKED = "counts_like_its_source"  # in a sidecar: that was seen on this device
 TRIED = "loaded_in_a_child"  # in a sidecar: the plan did not crash the process that loaded it first
 ELSEWHERE = "build it on this device with skt-export build-engine"
 
@@ -43,6 +44,7 @@ class Ready:
     folder: Path | None  # where it is kept; None: nowhere
     cache_hit: bool | None  # None: nothing is cached
     notes: tuple[str, ...] = ()
+    checked: bool = False  # whether it was seen to count like its source
 
 
 def given_plan(folder: Path, key: PlanKey) -> Ready:
@@ -56,7 +58,7 @@ def given_plan(folder: Path, key: PlanKey) -> Ready:
         raise BackendError(f"the engine in {folder} was built for {'; '.join(differing)}", hint=ELSEWHERE)
     if why := _crash(stored, key):
         raise BackendError(f"the engine in {folder} crashes when it is loaded: a child {why}", hint=ELSEWHERE)
-    return Ready(stored.data, folder, cache_hit=True)
+    return _found(stored)
 
 
 def kept_plan(root: Path | None, key: PlanKey, build: Build) -> Ready:
@@ -73,7 +75,7 @@ def kept_plan(root: Path | None, key: PlanKey, build: Build) -> Ready:
         forget(error.folder)
         stored, notes = None, (f"the kept engine was damaged and is built again: {error}",)
     if stored is not None and not (why := _crash(stored, key)):
-        return Ready(stored.data, stored.path.parent, cache_hit=True)
+        return _found(stored)
     if stored is not None:
         notes = (f"the kept engine crashes when it is loaded, and is built again: a child {why}",)
     return built_plan(root, key, build, notes)
@@ -98,6 +100,10 @@ def built_plan(root: Path, key: PlanKey, build: Build, notes: tuple[str, ...] = 
     return Ready(built.data, stored.path.parent, cache_hit=False, notes=notes)
 
 
+def _found(stored: StoredPlan) -> Ready:
+    return Ready(stored.data, stored.path.parent, cache_hit=True, checked=bool(stored.notes.get(CHECKED)))
+
+
 def _crash(stored: StoredPlan, key: PlanKey) -> str:
     """How a child ended that loaded the plan, if that was a crash; a plan is tried once, and that is written down."""
     if stored.notes.get(TRIED):
@@ -106,5 +112,5 @@ def _crash(stored: StoredPlan, key: PlanKey) -> str:
     why = crash_of([sys.executable, "-m", "runtimes.tensorrt_trial", name, str(stored.path), str(key.device.index)])
     if not why:
         with contextlib.suppress(OSError):  # a folder that cannot be written is tried again
-            add_notes(stored, {TRIED: True})
+            add_notes(stored.path.parent, {TRIED: True})
     return why

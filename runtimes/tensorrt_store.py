@@ -154,9 +154,8 @@ def write_notes(key: PlanKey, stored: StoredPlan, notes: dict[str, Any]) -> Stor
     return replace(stored, notes=notes)
 
 
-def add_notes(stored: StoredPlan, notes: dict[str, Any]) -> None:
+def add_notes(folder: Path, notes: dict[str, Any]) -> None:
     """Write more into a plan's sidecar, and leave the rest of it as it is. Raises OSError."""
-    folder = stored.path.parent
     text = json.dumps({**_sidecar(folder), **notes}, indent=2, sort_keys=True, allow_nan=False) + "\n"
     write_whole(folder / SIDECAR, text.encode())
 

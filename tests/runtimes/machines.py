@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from runtimes import Environment, Variant
@@ -23,9 +22,3 @@ PACKAGE = (ONNX, ONNX_INT8, OPENVINO, OPENVINO_FP16, OPENVINO_INT8, TENSORRT)
 def machine(name: str) -> Environment:
     """One of the stored environments; its file says whether it was recorded or made from documents."""
     return Environment.from_json(json.loads((FOLDER / f"{name}.json").read_text())["environment"])
-
-
-def with_usable(environment: Environment, name: str) -> Environment:
-    """The same machine in a release that has a backend for that engine."""
-    engines = (replace(engine, usable=engine.usable or engine.name == name) for engine in environment.engines)
-    return replace(environment, engines=tuple(engines))
