@@ -169,8 +169,8 @@ def _unusable(engine: Engine) -> Refusal | None:
 def _too_old(variant: Variant, engine: Engine) -> Refusal | None:
     opset = OPSETS.get((engine.name, variant.opset or 0), "0")
     needed = max([opset, *(version for name, version in variant.requires if name == engine.name)], key=_numbers)
-    if _numbers(engine.version) >= _numbers(needed):
-        return None
+    if not _numbers(engine.version) or _numbers(engine.version) >= _numbers(needed):
+        return None  # an engine that is no package tells its version only when it is loaded
     return f"it needs {engine.name} {needed} or later, and {engine.version} is installed", f"update {engine.name}"
 
 

@@ -37,10 +37,10 @@ def on_cpu(source: bytes, batch: Batch) -> list[Floats]:
     """Density and count, as the file says, node by node: ONNX Runtime 1.32 fuses INT8 between fp16 to another model."""
     import onnxruntime
 
-    settings: Any = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
+    chosen: Any = onnxruntime.SessionOptions()
+    chosen.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    chosen.log_severity_level = 3
+    session = onnxruntime.InferenceSession(source, chosen, providers=["CPUExecutionProvider"])
     answers: list[Floats] = session.run(list(OUTPUTS), {INPUT: batch})
     return answers
 

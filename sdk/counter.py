@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT_PACKAGE = Path(__file__).parent / "models" / "default.skt"
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
+ENGINES_WITH_PLANS = ("tensorrt", "tensorrt-rtx")
 SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
 
 
@@ -49,6 +50,7 @@ class CountOptions:
     tile: int = 2048  # pixels, each way, that the engine sees at once; larger frames go in tiles, to the same count
     variant: str = "auto"  # the id of a variant of the package, which is then kept to or refused
     max_in_flight: int = 1  # photos that the engine works on at once; they share its threads: more a second, each later
+    plan: str | os.PathLike[str] | None = None  # folder of a TensorRT engine to use as it is; None: kept or built
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 1:
@@ -98,9 +100,9 @@ class CrowdCounter:
                 self._plan, self._backend = Plan((), ()), backend
                 return
             self._trust = read_trust(opened)
-            request = Request(device, backend, precision, self.options.variant, strict)
+            request = Request(device, self._engine(backend), precision, self.options.variant, strict)
             self._plan = plan(planned_variants(self.manifest), probe(quick=True), request)
-            self._backend = open_backend(self._plan, opened, threads, self.options.max_in_flight)
+            self._backend = open_backend(self._plan, opened, threads, self.options)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
     def count(self, photo: Photo, correction: Correction | None = None) -> CountResult:
@@ -213,6 +215,15 @@ class CrowdCounter:
     ) -> None:
         self.close()
 
+    def _engine(self, backend: str) -> str:
+        """The backend of the request; an engine that is given runs on TensorRT, and on nothing else."""
+        if self.options.plan is None:
+            return backend
+        if backend not in ("auto", *ENGINES_WITH_PLANS):
+            message = f"plan is an engine of TensorRT, and backend {backend} is asked for"
+            raise ConfigError(message, hint=f"ask for backend {' or '.join(ENGINES_WITH_PLANS)}, or leave plan out")
+        return ENGINES_WITH_PLANS[0] if backend == "auto" else backend
+
     def _halo(self) -> int:
         """Pixels around a tile that its counts depend on, rounded up to the model's multiple."""
         multiple = self.manifest.input.multiple
@@ -255,8 +266,9 @@ def _decoded_or_error(photo: Photo) -> Decoded | InputError:
         return error
 
 
-def open_backend(chosen: Plan, package: Package, threads: int | None, in_flight: int = 1) -> Backend:
+def open_backend(chosen: Plan, package: Package, threads: int | None, options: CountOptions) -> Backend:
     """The best planned backend that loads."""
-    options = LoadOptions(threads=threads, cache_dir=cache_folder(), in_flight=in_flight)
-    backend, _ = open_first(chosen, lambda variant: package.read(variant.id), options)
+    given = None if options.plan is None else Path(options.plan)
+    load = LoadOptions(threads=threads, cache_dir=cache_folder(), in_flight=options.max_in_flight, plan=given)
+    backend, _ = open_first(chosen, lambda variant: package.read(variant.id), load)
     return backend

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.compiled import COMPILER
-from tests.engine_calls import ROOT, RTX_ONLY, VARIABLES, files, missing, names_used
+from tests.engine_calls import ROOT, RTX_ONLY, STAND_IN, VARIABLES, files, missing, names_defined, names_used
 
 FOLDERS = [folder for folder in os.environ.get("SKT_TENSORRT_BINDINGS", "").split(os.pathsep) if folder]
 NOT_RUN = "not run: set SKT_TENSORRT_BINDINGS to folders of TensorRT's bindings"
@@ -47,6 +47,7 @@ def test_tensorrt_rtx_has_every_name_that_is_used() -> None:
     import tensorrt_rtx
 
     assert missing(tensorrt_rtx, {name for path in files() for name in names_used(path)}) == []
+    assert missing(tensorrt_rtx, names_defined(STAND_IN / "tensorrt_rtx.py")) == []
 
 
 def test_the_names_are_read_from_the_code() -> None:
@@ -55,6 +56,12 @@ def test_the_names_are_read_from_the_code() -> None:
     assert {"OnnxParser.parse", "MemoryPoolType.WORKSPACE", "IBuilderConfig.DLA_core", "ILogger.log"} <= used
     assert {"IProgressMonitor.step_complete", "IExecutionContext.execute_async_v3"} <= used
     assert {name.split(".")[0] for name in used} >= set(VARIABLES.values())
+
+
+def test_the_stand_in_has_the_names_that_the_backends_use() -> None:
+    defined = {name for path in STAND_IN.glob("*.py") for name in names_defined(path)}
+
+    assert {"IExecutionContext.execute_async_v3", "TensorIOMode.INPUT", "IRuntimeCache.deserialize"} <= defined
 
 
 def test_the_flags_that_newer_releases_dropped_are_not_used() -> None:
