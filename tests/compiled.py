@@ -30,7 +30,8 @@ CUresult cuDriverGetVersion(int *version) { *version = 12060; return 0; }
 CUresult cuDeviceGetCount(int *count) { *count = 1; return 0; }
 CUresult cuDeviceGetName(char *name, int size, CUdevice at) { strncpy(name, "Orin", size); return at != 0; }
 CUresult cuDeviceGet(CUdevice *device, int at) { *device = at; return at ? 101 : 0; }
-CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice device) { *value = which == 75 ? 8 : 7; return 0; }
+static int minor(void) { const char *told = getenv("STAND_IN_MINOR"); return told ? atoi(told) : 7; }  /* 8.7: Orin's */
+CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute which, CUdevice device) { *value = which == 75 ? 8 : minor(); return 0; }
 CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice device) { *context = malloc(1); return 0; }
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice device) { return 0; }
 CUresult cuCtxPushCurrent_v2(CUcontext context) { return context ? 0 : 201; }

@@ -21,14 +21,15 @@ BACKEND = "tests/runtimes/test_tensorrt_backend.py"
 
 @pytest.mark.skipif(not COMPILER, reason="not run: there is no C compiler")
 @pytest.mark.parametrize(
-    "words",
-    [(BACKEND,), ("tests/runtimes/test_conformance.py", "-k", "tensorrt and not onnxruntime")],
+    ("minor", "words"),
+    [("7", (BACKEND,)), ("6", ("tests/runtimes/test_conformance.py", "-k", "tensorrt and not onnxruntime"))],
     ids=["its own cases", "the cases of all engines"],
 )
-def test_the_backends_on_the_stand_in(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_the_backends_on_the_stand_in(tmp_path: Path, minor: str, words: tuple[str, ...]) -> None:
     compiled(tmp_path, "libcuda.so.1", DRIVER)
     paths = os.pathsep.join([str(ROOT / "tests" / "stand_in"), str(ROOT)])
-    env = {**os.environ, "PYTHONPATH": paths, "LD_LIBRARY_PATH": str(tmp_path), "SKT_STAND_IN": "1"}
+    stand_in = {"LD_LIBRARY_PATH": str(tmp_path), "SKT_STAND_IN": "1", "STAND_IN_MINOR": minor}
+    env = {**os.environ, "PYTHONPATH": paths, **stand_in}
 
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ __version__ = "1.7.1.116"
 
 
 class ComputeCapability(enum.Enum):
-    SM80, SM86, SM87 = range(3)
+    SM80, SM86 = range(2)
 
 
 class CudaGraphStrategy(enum.Enum):
