@@ -72,12 +72,12 @@ class Bound:
 
     def _piece(self, batch: Batch) -> list[Any]:
         if self._image is None or tuple(self._image.shape()) != batch.shape:
-            self._image = self._ort.OrtValue.ortvalue_from_numpy(batch, *self._device)
+            empty = self._ort.OrtValue.ortvalue_from_shape_and_type
+            self._image = empty(batch.shape, np.uint8, *self._device)
             self._binding = self._session.io_binding()
             self._binding.bind_ortvalue_input(INPUT, self._image)
             for name in OUTPUTS:
                 self._binding.bind_output(name, *self._device)
-        else:
-            self._image.update_inplace(batch)
+        self._image.update_inplace(batch)
         self._session.run_with_iobinding(self._binding)
         return list(self._binding.copy_outputs_to_cpu())
