@@ -32,7 +32,7 @@ def load_engine(trt: Any, plan: bytes, kernels: bytes = b"") -> Loaded:
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
         message = f"{trt.__name__} does not load the engine: {last_words(log.errors)}"
-        raise BackendError(message, hint="build it again with skt-export build-engine --rebuild")
+        raise BackendError(message, hint="update the driver, or build it on this device with skt-export build-engine")
     found = Kernels(engine, kernels) if trt.__name__ == "tensorrt_rtx" else None
     return Loaded(trt, runtime, engine, log.errors, profiles_of(engine), found)
 

@@ -86,7 +86,8 @@ def built_plan(root: Path, key: PlanKey, build: Build, notes: tuple[str, ...] = 
     differing = replaced(root, key)
     if differing and not notes:
         notes = (f"the engine is built again: the last was built for {'; '.join(differing)}",)
-    log.warning("building %s of this model for %s: this takes minutes, once", key.engine, key.device.name)
+    wait = "this takes minutes, once" if key.engine.startswith("tensorrt ") else "once"
+    log.warning("building an engine of %s for %s: %s", key.engine, key.device.name, wait)
     built = build(read_timings(root, key))
     try:
         write_timings(root, key, built.timing_cache)

@@ -81,7 +81,7 @@ def test_an_engine_is_built_once_and_kept(tmp_path: Path, caplog: pytest.LogCapt
     assert (first.info().cache_hit, second.info().cache_hit) == (False, True)
     assert first.info().notes == second.info().notes == ()
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        "building tensorrt 10.3.0 of this model for Orin"
+        "building an engine of tensorrt 10.3.0 for Orin"
     ]
     (sidecar,) = tmp_path.glob(f"engines/*/{SIDECAR}")
     told = json.loads(sidecar.read_text())
