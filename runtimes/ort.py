@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
@@ -97,10 +99,10 @@ def _pool(options: LoadOptions) -> int:
 
 def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate, providers: list[Provider]) -> Any:
     """A session that falls back to nothing, neither now nor when a run fails."""
+    words = {"providers": providers, "disabled_optimizers": [ROUNDS_FLOAT_WEIGHTS], "enable_fallback": 0}
     try:
-        session = ort.InferenceSession(
-            model, settings, providers=providers, disabled_optimizers=[ROUNDS_FLOAT_WEIGHTS], enable_fallback=0
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # where versions before 1.21 print that they fall back
+            session = ort.InferenceSession(model, settings, **words)
     except Exception as error:
         message = f"onnxruntime cannot load variant {candidate.variant.id} on {candidate.device}: {first_line(error)}"
         on_cpu = candidate.device == "cpu"

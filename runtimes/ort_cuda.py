@@ -6,7 +6,7 @@ Not verified on a GPU: what was checked without one stands in docs/tensorrt.md.
 from __future__ import annotations
 
 import contextlib
-import io
+import sys
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -33,7 +33,7 @@ def cuda_providers(ort: Any, candidate: Candidate, options: LoadOptions) -> list
     if name not in ort.get_available_providers():
         message = f"this onnxruntime {ort.__version__} is built without {name}"
         raise BackendError(message, hint=INSTALL, device=candidate.device)
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find, and the session tells better
+    with contextlib.redirect_stdout(sys.stderr):  # where it prints what it does not find
         getattr(ort, "preload_dlls", lambda: None)()  # CUDA's libraries from pip, where they are; since 1.21
     cuda = (CUDA, {"device_id": index, "use_tf32": "0"})
     if name == CUDA:

@@ -114,7 +114,7 @@ def test_an_intel_gpu_and_npu_are_found(tmp_path: Path) -> None:
 
 
 def test_tensorrt_and_torch_are_never_imported(tmp_path: Path) -> None:
-    for name in ("tensorrt", "torch"):
+    for name in ("tensorrt", "tensorrt_rtx", "torch"):
         package(tmp_path, name, "import os; os._exit(139)")
     found = probe_with(tmp_path)
 
