@@ -17,14 +17,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from onnx import numpy_helper
 
+from exporters.commands import main
 from runtimes import Backend, Candidate, LoadOptions, Request, Variant, load, open_first, plan, probe
 from runtimes.errors import ArtifactError, BackendError, InferenceError
 from runtimes.tensorrt import TensorRtBackend
 from runtimes.tensorrt_store import KERNELS, PLAN, SIDECAR
+from sdk import CountOptions, CrowdCounter
 from tests.models import tiny_density, tiny_files, tiny_onnx
-from tests.tolerances import DENSITY_ABSOLUTE
+from tests.tiny_package import noise_photo, write_tiny
+from tests.tolerances import COUNT_RELATIVE, DENSITY_ABSOLUTE
 
 pytestmark = pytest.mark.skipif(not os.environ.get("SKT_STAND_IN"), reason="not run: test_tensorrt_stand_in runs it")
 
@@ -341,6 +345,24 @@ def test_rtx_keeps_the_kernels_that_it_compiles(tmp_path: Path, monkeypatch: pyt
 def test_rtx_that_builds_for_no_such_gpu_is_told(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"Orin: TensorRT-RTX builds for no compute capability '8\.7'"):
         opened(tmp_path, ON_RTX)
+
+
+def test_what_build_engine_builds_is_what_counts(tmp_path: Path) -> None:
+    package = write_tiny(tmp_path / "tiny.skt", formats=("onnx", "tensorrt"))
+    words = ["build-engine", package, "--precision", "fp32", "--size", "192x256", "-o", tmp_path / "copied", "--json"]
+    photo = noise_photo(192, 256)
+
+    result = CliRunner().invoke(main, list(map(str, words)))
+
+    assert result.exit_code == 0, result.stderr
+    (engine,) = json.loads(result.stdout)["engines"]
+    assert (engine["doubt"], list(engine["milliseconds"])) == ("", ["192x256"])
+    for options in (CountOptions(), CountOptions(plan=tmp_path / "copied")):
+        with CrowdCounter(package, device="cuda", options=options) as counter:
+            assert counter.count(photo).count == pytest.approx(tiny_density(photo[None]).sum(), rel=COUNT_RELATIVE)
+            assert (counter.info().engine, counter.info().cache_hit) == ("tensorrt", True)
+            with pytest.raises(InferenceError, match="takes no photos 64 high, 96 wide; it is built for 192x256"):
+                counter.count(noise_photo(64, 96))
 
 
 def test_the_doctor_sees_the_engines() -> None:
