@@ -195,7 +195,7 @@ def info_repeats_what_happened_before(opener: Opener) -> None:
 def a_size_that_comes_again_and_again_stays_right(opener: Opener) -> None:
     with opener.open() as backend:
         for at in range(6):
-            batch = photos(1) // (at + 1)
+            batch = np.roll(photos(1), 8 * at, axis=2)
             np.testing.assert_allclose(backend.run(batch).density, tiny_density(batch), atol=opener.cell, rtol=0)
 
 
