@@ -102,4 +102,6 @@ def _judged(name: str, version: str, driver: Cuda, required: Sequence[str]) -> E
     if reason := too_old(name, driver, version, required):
         fix = f"update NVIDIA's driver, or install a {name} for CUDA {driver.version.split('.')[0]}"
         return Engine(name, version, devices=devices, reason=reason, fix=fix)
-    return Engine(name, version, usable=bool(devices), devices=devices, reason="" if devices else "no NVIDIA GPU")
+    if not devices:
+        return Engine(name, version, reason="the driver sees no NVIDIA GPU", fix="use device cpu or auto")
+    return Engine(name, version, usable=True, devices=devices)

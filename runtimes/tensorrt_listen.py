@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+KEPT = 1000  # warnings, and errors, in a process that runs for years
+SAID = 3  # of the last errors, when one is told
+
 
 class Bar(Protocol):
     """What shows how far a phase is."""
@@ -56,7 +59,7 @@ class Phases:
 
 def last_words(errors: list[str]) -> str:
     """What TensorRT said before it gave up, in one line."""
-    return " ".join(" ".join(errors).split())[:300] or "it does not say why"
+    return " ".join(" ".join(errors[-SAID:]).split())[:300] or "it does not say why"
 
 
 def log_of(trt: Any) -> Any:
@@ -71,8 +74,10 @@ def log_of(trt: Any) -> Any:
         def log(self, severity: Any, text: str) -> None:
             if severity == trt.ILogger.WARNING:
                 self.warnings.append(text)
+                del self.warnings[:-KEPT]
             elif severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
                 self.errors.append(text)
+                del self.errors[:-KEPT]
 
     return Log()
 

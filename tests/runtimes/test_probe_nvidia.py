@@ -89,7 +89,7 @@ def test_without_a_gpu_onnx_runtime_is_told_of_once_more_only() -> None:
     (tensorrt,) = onnxruntime_on_gpus("1.31.1", BOTH, NO_DRIVER)
 
     assert (tensorrt.name, tensorrt.usable, tensorrt.reason) == ("onnxruntime-tensorrt", False, NO_DRIVER.problem)
-    assert onnxruntime_on_gpus("1.31.1", BOTH, Cuda("12.6"))[0].reason == "no NVIDIA GPU"
+    assert onnxruntime_on_gpus("1.31.1", BOTH, Cuda("12.6"))[0].reason == "the driver sees no NVIDIA GPU"
 
 
 def test_a_torch_for_cpus_says_so_where_there_is_a_gpu() -> None:

@@ -22,7 +22,7 @@ from onnx import numpy_helper
 
 from exporters.commands import main
 from runtimes import Backend, Candidate, LoadOptions, Request, Variant, load, open_first, plan, probe
-from runtimes.errors import ArtifactError, BackendError, InferenceError
+from runtimes.errors import ArtifactError, BackendError, InferenceError, OutOfMemory
 from runtimes.tensorrt import TensorRtBackend
 from runtimes.tensorrt_store import KERNELS, PLAN, SIDECAR
 from sdk import CountOptions, CrowdCounter
@@ -171,6 +171,55 @@ def test_an_engine_that_counts_otherwise_is_refused_and_not_kept(folder: Path) -
     ):
         opened(folder.parents[1])
     assert not (folder / SIDECAR).exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "error", "said"),
+    [
+        ("context", BackendError, "tensorrt makes no execution context: out of memory .free memory on the GPU"),
+        ("names", ArtifactError, "variant tensorrt-fp32 takes picture and answers density, count"),
+        ("bindings", BackendError, "tensorrt 10.3.0 does not load: incompatible function arguments"),
+        ("shape", BackendError, r"the engine does not take a batch of \(1, 192, 256, 3\)"),
+        ("execute", BackendError, "the engine does not run: a kernel failed"),
+    ],
+)
+def test_what_fails_while_loading_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, error: type[Exception], said: str
+) -> None:
+    monkeypatch.setenv("STAND_IN_FAILS", what)
+    with pytest.raises(error, match=said):
+        opened(tmp_path)
+
+    monkeypatch.delenv("STAND_IN_FAILS")
+    with opened(tmp_path) as backend:
+        counts_right(backend, photos(1))
+
+
+@pytest.mark.parametrize("what", ["execute", "shape"])
+def test_it_still_counts_after_a_run_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    with opened(tmp_path) as backend:
+        counts_right(backend, photos(1))
+        monkeypatch.setenv("STAND_IN_FAILS", what)
+        with pytest.raises(InferenceError, match="the engine does not"):
+            backend.run(photos(1, 32, 32))
+        monkeypatch.delenv("STAND_IN_FAILS")
+        counts_right(backend, photos(1, 32, 32))
+
+
+def test_a_gpu_without_memory_for_a_photo_gets_it_in_smaller_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = write_tiny(tmp_path / "tiny.skt", formats=("tensorrt",))
+    photo = noise_photo(512, 512)
+    with CrowdCounter(package, device="cuda", backend="tensorrt") as counter:
+        whole = counter.count(noise_photo(512, 496))
+        monkeypatch.setenv("STAND_IN_MEMORY", "600000")
+        tiled = counter.count(photo)
+
+        assert (whole.tiles, tiled.tiles > 1) == (1, True)
+        assert tiled.count == pytest.approx(tiny_density(photo[None]).sum(), rel=COUNT_RELATIVE)
+        with pytest.raises(OutOfMemory, match=r"the GPU's memory is used up \(CUDA error 2 in cuMemAlloc_v2\)"):
+            counter._backend.run(photo[None])
 
 
 def test_a_source_that_tensorrt_does_not_take_is_refused(tmp_path: Path) -> None:

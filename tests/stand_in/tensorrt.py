@@ -21,6 +21,11 @@ WORK = ctypes.CFUNCTYPE(None)
 OUTPUTS = ("density", "count")
 
 
+def _fails(what: str) -> bool:
+    """Whether a test wants this to fail."""
+    return os.environ.get("STAND_IN_FAILS") == what
+
+
 class ILogger:
     class Severity(enum.IntEnum):
         INTERNAL_ERROR, ERROR, WARNING, INFO, VERBOSE = range(5)
@@ -156,27 +161,35 @@ class Runtime:
         if head.startswith(b"of another version"):
             self._logger.log(ILogger.ERROR, "the engine plan file is not compatible")
             return None
-        return ICudaEngine(json.loads(head), source)
+        engine = ICudaEngine(json.loads(head), source)
+        engine._logger = self._logger
+        return engine
 
 
 class ICudaEngine:
     num_io_tensors = 3
+    _logger: ILogger
 
     def __init__(self, profiles: list[list[list[int]]], source: bytes) -> None:
         self._profiles, self._session = profiles, _session(source)
         self.num_optimization_profiles = len(profiles)
 
     def get_tensor_name(self, index: int) -> str:
-        return ("image", *OUTPUTS)[index]
+        return ("picture" if _fails("names") else "image", *OUTPUTS)[index]
 
     def get_tensor_mode(self, name: str) -> TensorIOMode:
-        return TensorIOMode.INPUT if name == "image" else TensorIOMode.OUTPUT
+        if _fails("bindings"):
+            raise TypeError("incompatible function arguments")
+        return TensorIOMode.OUTPUT if name in OUTPUTS else TensorIOMode.INPUT
 
     def get_tensor_profile_shape(self, name: str, profile_index: int) -> list[list[int]]:
         assert name == "image"
         return self._profiles[profile_index]
 
-    def create_execution_context(self) -> IExecutionContext:
+    def create_execution_context(self) -> IExecutionContext | None:
+        if _fails("context"):
+            self._logger.log(ILogger.ERROR, "out of memory")
+            return None
         return IExecutionContext(self)
 
 
@@ -195,8 +208,8 @@ class IExecutionContext:
     def set_input_shape(self, name: str, shape: tuple[int, ...]) -> bool:
         least, _, most = self._engine._profiles[self._profile]
         fits = all(low <= side <= high for low, side, high in zip(least, shape, most, strict=True))
-        self._shape = shape if fits else ()
-        return fits
+        self._shape = shape if fits and not _fails("shape") else ()
+        return bool(self._shape)
 
     def get_tensor_shape(self, name: str) -> tuple[int, ...]:
         n, height, width, _ = self._shape
@@ -207,7 +220,8 @@ class IExecutionContext:
         return True
 
     def execute_async_v3(self, stream_handle: int) -> bool:
-        if not self._shape or len(self._addresses) < 3:
+        if not self._shape or len(self._addresses) < 3 or _fails("execute"):
+            self._engine._logger.log(ILogger.ERROR, "a kernel failed")
             return False
         self._works.append(WORK(self._compute))
         ctypes.CDLL("libcuda.so.1").standInDo(self._works[-1])

@@ -69,4 +69,8 @@ class ICudaEngine(tensorrt.ICudaEngine):
 class Runtime(tensorrt.Runtime):
     def deserialize_cuda_engine(self, serialized_engine: bytes) -> ICudaEngine | None:
         engine = super().deserialize_cuda_engine(serialized_engine)
-        return engine and ICudaEngine(engine._profiles, serialized_engine.partition(b"\n")[2])
+        if engine is None:
+            return None
+        own = ICudaEngine(engine._profiles, serialized_engine.partition(b"\n")[2])
+        own._logger = self._logger
+        return own
