@@ -52,10 +52,18 @@ def counts_right(backend: Backend, batch: np.ndarray) -> None:
     np.testing.assert_allclose(backend.run(batch).density, tiny_density(batch), atol=DENSITY_ABSOLUTE, rtol=0)
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache with an engine in it."""
+    cache = tmp_path_factory.mktemp("built")
+    opened(cache).close()
+    return cache
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Where the engine is kept that was built first."""
-    opened(tmp_path).close()
+def folder(built: Path, tmp_path: Path) -> Path:
+    """Where the engine is kept, in a cache of the test's own."""
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
     (sidecar,) = tmp_path.glob(f"engines/*/{SIDECAR}")
     return sidecar.parent
 
