@@ -14,7 +14,10 @@ from runtimes.errors import BackendError
 
 MAJOR, MINOR = 75, 76  # the driver's numbers for the two parts of the compute capability
 MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # engine: Python module
-TESTED = {"tensorrt": ((10, 3), (12, 0)), "tensorrt_rtx": ((1, 4), (2, 0))}  # module: oldest version, and beyond
+TESTED = {
+    "tensorrt": ((10, 3), (12, 0)),
+    "tensorrt_rtx": ((1, 7), (2, 0)),
+}  # module: oldest, beyond; RTX 1.6 builds no INT8
 WORDS = {"tensorrt_rtx": "TensorRT-RTX"}
 HINTS = {"tensorrt_rtx": "pip install tensorrt-rtx"}
 ELSEWHERE = "build on the device that runs the engine; elsewhere use device cpu"

@@ -63,9 +63,9 @@ def test_other_versions_are_refused(version: str) -> None:
 def test_tensorrt_rtx_has_versions_of_its_own() -> None:
     check_version("1.7.1.116", "tensorrt_rtx")
     with pytest.raises(
-        BackendError, match=r"TensorRT-RTX 1.2.0 is installed, expected 1.4 to 1.x \(install tensorrt_rtx"
+        BackendError, match=r"TensorRT-RTX 1.6.1 is installed, expected 1.7 to 1.x \(install tensorrt_rtx"
     ):
-        check_version("1.2.0", "tensorrt_rtx")
+        check_version("1.6.1", "tensorrt_rtx")
 
 
 def test_versions_are_compared_by_number() -> None:
