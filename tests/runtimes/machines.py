@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from runtimes import Environment, Variant
+from runtimes import Discard, Environment, Plan, Variant
 
 FOLDER = Path(__file__).parent / "environments"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -22,3 +22,8 @@ PACKAGE = (ONNX, ONNX_INT8, OPENVINO, OPENVINO_FP16, OPENVINO_INT8, TENSORRT)
 def machine(name: str) -> Environment:
     """One of the stored environments; its file says whether it was recorded or made from documents."""
     return Environment.from_json(json.loads((FOLDER / f"{name}.json").read_text())["environment"])
+
+
+def discard(chosen: Plan, variant: Variant, engine: str, device: str = "cpu") -> Discard:
+    key = (variant, engine, device)
+    return next(item for item in chosen.discarded if (item.variant, item.engine, item.device) == key)

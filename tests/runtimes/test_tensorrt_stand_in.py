@@ -16,13 +16,13 @@ import pytest
 from tests.compiled import COMPILER, DRIVER, compiled
 
 ROOT = Path(__file__).parents[2]
-BACKEND = "tests/runtimes/test_tensorrt_backend.py"
+OWN = ("tests/runtimes/test_tensorrt_backend.py", "tests/runtimes/test_tensorrt_kept.py")
 
 
 @pytest.mark.skipif(not COMPILER, reason="not run: there is no C compiler")
 @pytest.mark.parametrize(
     ("minor", "words"),
-    [("7", (BACKEND,)), ("6", ("tests/runtimes/test_conformance.py", "-k", "tensorrt and not onnxruntime"))],
+    [("7", OWN), ("6", ("tests/runtimes/test_conformance.py", "-k", "tensorrt and not onnxruntime"))],
     ids=["its own cases", "the cases of all engines"],
 )
 def test_the_backends_on_the_stand_in(tmp_path: Path, minor: str, words: tuple[str, ...]) -> None:
