@@ -77,10 +77,19 @@ def qat(
 @click.option("--data", type=DataPath, required=True, help="The folder of the checkpoint's labelled sets.")
 @click.option("--out", type=DataPath, required=True, help="The new checkpoint's folder.")
 @click.option("--steps", type=click.IntRange(min=1), default=3000, show_default=True)
+@click.option("--nobody", type=click.FloatRange(min=0.01), default=8.0, show_default=True,
+              help="What errors in pictures of nobody weigh.")  # fmt: skip
 @tune_options
 @friendly
 def refit(
-    checkpoint: Path, data: Path, out: Path, steps: int, settings: tuple[str, ...], threads: int | None, as_json: bool
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    steps: int,
+    nobody: float,
+    settings: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,
 ) -> None:
     """Fit CHECKPOINT's last convolution anew on whole training photos, and on pictures of nobody.
 
@@ -92,7 +101,7 @@ def refit(
 
     check_alone("refit")
     use_threads(threads)
-    scores = run(checkpoint, existing(data), out, settings=settings, steps=steps, stream=sys.stderr)
+    scores = run(checkpoint, existing(data), out, settings=settings, steps=steps, nobody=nobody, stream=sys.stderr)
     if as_json:
         print_json({"checkpoint": str(out), **scores})
         return

@@ -34,7 +34,7 @@ NOBODY_PART = 0.25  # of the photos of a step
 BATCH = 12  # photos a step
 RATE = 5e-5  # learning rate at the start, beside weights of about 0.01
 LEAST_ERROR = 0.25  # people: the least unit of a set's errors
-NOBODY_WEIGHT = 8  # of errors in pictures of nobody, where a tenth of a person is one already
+NOBODY_WEIGHT = 8.0  # of errors in pictures of nobody, where a tenth of a person is one already
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,19 @@ class Last:
 
 
 def refit(
-    checkpoint: Path, data: Path, out: Path, *, settings: Sequence[str] = (), steps: int, stream: TextIO
+    checkpoint: Path,
+    data: Path,
+    out: Path,
+    *,
+    settings: Sequence[str] = (),
+    steps: int,
+    stream: TextIO,
+    nobody: float = NOBODY_WEIGHT,
 ) -> dict[str, dict[str, Scores]]:
-    """Write the checkpoint with its last convolution fitted anew; held-out photos' scores before and after."""
+    """Write the checkpoint with its last convolution fitted anew; held-out photos' scores before and after.
+
+    nobody: what errors in pictures of nobody weigh, beside what they are off by at the start.
+    """
     saved = store.load(checkpoint)
     config = with_settings(config_of(saved), settings)
     network = store.network_of(saved).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -69,7 +79,7 @@ def refit(
     groups = read_groups(network, sets, config, stream)
     last = network.head[-1]
     start = Last(last.weight.detach().flatten(), last.bias.detach())
-    fitted = fit(start, groups, shares(config), steps=steps, seed=config.seed)
+    fitted = fit(start, groups, shares(config), steps=steps, seed=config.seed, nobody=nobody)
     with torch.no_grad():
         last.weight.copy_(fitted.weight.view_as(last.weight))
         last.bias.copy_(fitted.bias)
@@ -78,7 +88,8 @@ def refit(
     store.save(
         out,
         store.Checkpoint(
-            tensors, {**saved.facts, "refit": {"settings": list(settings), "steps": steps}, "metrics": after}
+            tensors,
+            {**saved.facts, "refit": {"settings": list(settings), "steps": steps, "nobody": nobody}, "metrics": after},
         ),
     )
     return {"before": before, "after": after}
@@ -122,10 +133,18 @@ def read_features(
     return Photo(maps[0].flatten(1).T.contiguous().bfloat16(), float(inside.sum()))
 
 
-def fit(start: Last, groups: dict[str, list[Photo]], parts: dict[str, float], *, steps: int, seed: int) -> Last:
+def fit(
+    start: Last,
+    groups: dict[str, list[Photo]],
+    parts: dict[str, float],
+    *,
+    steps: int,
+    seed: int,
+    nobody: float = NOBODY_WEIGHT,
+) -> Last:
     """The last convolution that counts the groups' photos with the least error, groups drawn by their parts."""
     units = {name: _mean_error(start, photos) for name, photos in groups.items()}
-    units[NOBODY] /= NOBODY_WEIGHT
+    units[NOBODY] /= nobody
     last = Last(*(nn.Parameter(value.clone()) for value in (start.weight, start.bias)))
     optimizer = torch.optim.Adam([last.weight, last.bias], RATE)
     rng, names = np.random.default_rng(seed), list(groups)

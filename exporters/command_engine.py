@@ -4,30 +4,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from exporters.command_options import package_argument
-from exporters.engine_build import build_plan
 from exporters.engine_choose import Contender, Measured, choose, variants_to_build
-from exporters.engine_cuda import Gpu
-from exporters.engine_device import Device, find_device, import_tensorrt
-from exporters.engine_make import Site, measured_plan, ready_plan
-from exporters.engine_options import DEFAULT_BUCKETS, EngineOptions, parse_bucket
-from exporters.engine_run import PlanRunner
-from exporters.engine_store import PLAN, SIDECAR, StoredPlan, engines_folder
+from exporters.engine_make import Site, engines_folder, measured_plan, ready_plan
 from exporters.engine_warnings import unread
-from sdk.commands.common import friendly, json_option, print_json
+from exporters.lint_finding import check_profiles
+from runtimes.cuda_memory import Gpu
+from runtimes.tensorrt_build import build_plan
+from runtimes.tensorrt_device import Device, find_device, import_tensorrt
+from runtimes.tensorrt_engine import lane_at, load_engine
+from runtimes.tensorrt_options import DEFAULT_BUCKETS, LARGEST, EngineOptions, default_options, parse_bucket
+from runtimes.tensorrt_store import PLAN, SIDECAR, StoredPlan
+from sdk.commands.common import Progress, friendly, json_option, print_json
 from sdk.errors import ConfigError
 from sdk.files import write_whole
 from sdk.manifest import VariantEntry
 from sdk.package import Package
 from sdk.variants import gate_passed
 
-SIZES = ", ".join(bucket.name for bucket in DEFAULT_BUCKETS)
+SIZES = ", ".join(bucket.name for bucket in DEFAULT_BUCKETS) + f", and any up to {LARGEST}x{LARGEST}"
 FILE = click.Path(path_type=Path)
 
 
@@ -78,11 +79,13 @@ def build_engine(
     Each is timed, and compared with its source on the CPU. They are kept for this user, and built again when the
     package, the GPU, its driver, TensorRT or an option changes.
     """
-    names = sizes or tuple(bucket.name for bucket in DEFAULT_BUCKETS)
-    options = EngineOptions(tuple(parse_bucket(name, batch) for name in names), workspace, dla)
+    named = tuple(parse_bucket(name, batch) for name in sizes)
     _check_output(output)
     with Package.open(package) as opened:
-        options.check(opened.manifest.input.multiple)
+        multiple = opened.manifest.input.multiple
+        buckets = named or tuple(replace(one, batch=batch) for one in default_options(multiple).buckets)
+        options = EngineOptions(buckets, workspace, dla)
+        check_profiles([bucket.profile for bucket in buckets], multiple)
         entries = variants_to_build(opened.manifest, precisions)
         device = find_device(gpu)
         trt = import_tensorrt()
@@ -128,7 +131,7 @@ def _make(
         click.echo(f"building {entry.id} for {site.device.name}", err=True)
         notes = {"package": package.manifest.name, "version": package.manifest.version, "variant": entry.id}
         with Gpu(site.device.index) as gpu:
-            stored = ready_plan(site, source, functools.partial(build_plan, trt), notes, anew=anew)
+            stored = ready_plan(site, source, functools.partial(build_plan, trt, draw=Progress), notes, anew=anew)
             stored, measured = _measured(trt, site, source, stored, gpu)
         made.append(Made(Contender(entry, measured, explicit=explicit), stored))
     return made
@@ -138,7 +141,9 @@ def _measured(trt: Any, site: Site, source: bytes, stored: StoredPlan, gpu: Gpu)
     """The plan measured; what TensorRT holds on the GPU is given back when this ends, while the GPU is still open."""
     if stored.measured:
         return stored, Measured.from_json(stored.measured)
-    return measured_plan(site, source, stored, PlanRunner(trt, stored.data, site.options, gpu))
+    with gpu.current():
+        lane = lane_at(load_engine(trt, stored.data), gpu)
+    return measured_plan(site, source, stored, lane)
 
 
 def _check_output(output: Path | None) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporters.parity import Case, Limits
+from runtimes.tensorrt_check import LIMITS
 from sdk.errors import BackendError
 from sdk.manifest import Manifest, VariantEntry
 from sdk.variants import gate_passed
@@ -14,9 +15,7 @@ from sdk.variants import gate_passed
 FORMAT = "tensorrt"
 FAST = ("fp16", "int8")  # what is built where nothing is named
 
-# How far an engine may be from its own source in ONNX Runtime on the CPU. TensorRT computes fp32 convolutions in TF32,
-# sums fp16 in another order, and rounds INT8 after fused layers. Not measured on a device yet.
-ENGINE_LIMITS = {"fp32": Limits(1e-2, 2e-3, 0.05), "fp16": Limits(1e-1, 5e-3, 0.1), "int8": Limits(2e-1, 2e-2, 0.5)}
+ENGINE_LIMITS = {precision: Limits(*limits) for precision, limits in LIMITS.items()}
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from exporters.engine_build import BuiltPlan
 from exporters.engine_choose import Measured
-from exporters.engine_device import Device
-from exporters.engine_options import INPUT, OUTPUTS, EngineOptions
-from exporters.engine_store import PlanKey, StoredPlan, read_plan, read_timings, write_notes, write_plan, write_timings
 from exporters.parity import Case
+from runtimes.tensorrt_build import BuiltPlan
+from runtimes.tensorrt_check import on_cpu
+from runtimes.tensorrt_device import Device
+from runtimes.tensorrt_options import EngineOptions
+from runtimes.tensorrt_store import PlanKey, StoredPlan, read_plan, read_timings, write_notes, write_plan, write_timings
+from sdk.cache import cache_folder
+from sdk.errors import BackendError
 from sdk.scenes import draw_scene
 from sdk.scenes.style import SMALLEST_SIDE
 
 if TYPE_CHECKING:
-    from exporters.engine_run import PlanRunner
+    from runtimes.tensorrt_lane import Lane
 
 Build = Callable[[bytes, EngineOptions, bytes], BuiltPlan]  # source, options, timing cache
 SEED, PEOPLE = 21, 60  # of the scene that an engine is compared on
@@ -41,6 +44,15 @@ class Site:
         return PlanKey(hashlib.sha256(source).hexdigest(), self.device, self.engine, self.options)
 
 
+def engines_folder() -> Path:
+    """Where this user's plans are."""
+    folder = cache_folder()
+    if folder is None:
+        message = "there is no folder to keep engines in that can be written"
+        raise BackendError(message, hint="set SKT_CACHE_DIR to a folder of yours")
+    return folder / "engines"
+
+
 def ready_plan(site: Site, source: bytes, build: Build, notes: dict[str, Any], *, anew: bool = False) -> StoredPlan:
     """The plan of a source: from the cache, unless it is to be made anew, or built and kept."""
     key = site.key(source)
@@ -52,7 +64,7 @@ def ready_plan(site: Site, source: bytes, build: Build, notes: dict[str, Any], *
     return write_plan(site.root, key, built.data, {**notes, **told})
 
 
-def measured_plan(site: Site, source: bytes, stored: StoredPlan, runner: PlanRunner) -> tuple[StoredPlan, Measured]:
+def measured_plan(site: Site, source: bytes, stored: StoredPlan, runner: Lane) -> tuple[StoredPlan, Measured]:
     """Run a plan, and write what it showed into its sidecar."""
     smallest = min(site.options.buckets, key=lambda bucket: bucket.most[0] * bucket.most[1])
     case = beside_source(source, scene(*smallest.most), runner)
@@ -64,9 +76,9 @@ def measured_plan(site: Site, source: bytes, stored: StoredPlan, runner: PlanRun
     return write_notes(site.key(source), stored, {**stored.notes, "measured": measured.to_json()}), measured
 
 
-def beside_source(source: bytes, batch: NDArray[np.uint8], runner: PlanRunner) -> Case:
+def beside_source(source: bytes, batch: NDArray[np.uint8], runner: Lane) -> Case:
     """How the engine counts photos that its source counts in ONNX Runtime on the CPU."""
-    density, count = _on_cpu(source, batch)
+    density, count = on_cpu(source, batch)
     answer = runner.run(batch)
     worst = float(np.abs(answer.density - density).max())
     return Case(batch.shape, tuple(map(float, count)), tuple(map(float, answer.count)), worst)
@@ -76,15 +88,3 @@ def scene(height: int, width: int) -> NDArray[np.uint8]:
     """A drawn crowd of this size, (1, height, width, 3); the part of a larger one where it is too small to draw."""
     drawn = draw_scene(SEED, width=max(width, SMALLEST_SIDE), height=max(height, SMALLEST_SIDE), people=PEOPLE)
     return drawn.photo[None, :height, :width]
-
-
-def _on_cpu(source: bytes, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """As the file says, node by node: ONNX Runtime 1.32 fuses INT8 between fp16 to another model."""
-    import onnxruntime
-
-    settings = onnxruntime.SessionOptions()
-    settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    settings.log_severity_level = 3
-    session = onnxruntime.InferenceSession(source, settings, providers=["CPUExecutionProvider"])
-    answers: list[NDArray[np.float32]] = session.run(list(OUTPUTS), {INPUT: batch})
-    return answers

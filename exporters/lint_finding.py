@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-Shape = tuple[int, int, int, int]  # n, h, w, 3
+from runtimes.tensorrt_options import Profile
+from sdk.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,18 @@ class Finding:
         return {"code": self.code, "level": self.level, "what": self.what, "where": self.where, "fix": self.fix}
 
 
-@dataclass(frozen=True)
-class Profile:
-    """Between which sizes an engine is built, and for which it is tuned: (n, h, w, 3) each."""
-
-    least: Shape
-    best: Shape
-    most: Shape
-
-
 def lint_profiles(profiles: Sequence[Profile], multiple: int) -> list[Finding]:
     """L130 to L132: what is wrong with optimisation profiles for a model whose sides are multiples of `multiple`."""
     if not profiles:
         fix = "name at least one size"
         return [Finding("L130", "there are none, and the input's sides are dynamic", "profiles", fix)]
     return [finding for at, profile in enumerate(profiles) for finding in _profile(profile, f"profile {at}", multiple)]
+
+
+def check_profiles(profiles: Sequence[Profile], multiple: int) -> None:
+    """Refuse sizes that the model cannot take."""
+    if found := lint_profiles(profiles, multiple):
+        raise ConfigError(f"{found[0].where} is not for this model: {found[0].what}", hint=found[0].fix)
 
 
 def _profile(profile: Profile, where: str, multiple: int) -> Iterator[Finding]:

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 Batch = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-NO_MEMORY = ("out of memory", "bad_alloc", "failed to allocate memory", "cuda_error_out_of_memory")
+NO_MEMORY = (  # in the words of engines
+    "out of memory",
+    "bad_alloc",
+    "failed to allocate memory",
+    "cuda_error_out_of_memory",
+    "smaller than requested bytes",  # of ONNX Runtime's pool of GPU memory
+)
 SOURCE_LINES = ("Exception from ", "Check '", "While validating ")  # where in OpenVINO's sources, not what
 
 
@@ -61,6 +67,7 @@ class LoadOptions:
     cache_dir: Path | None = None  # where an engine may keep compiled models; None: nowhere
     notes: tuple[str, ...] = ()  # what happened before this load; repeated in `BackendInfo.notes`
     in_flight: int = 1  # batches that callers may run at once, where the engine can; they share the threads
+    plan: Path | None = None  # folder of an engine for TensorRT to use as it is; None: the cache's, or one built now
 
     def __post_init__(self) -> None:
         if self.threads is not None and self.threads < 1:

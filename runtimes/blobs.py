@@ -32,10 +32,15 @@ class Blob:
 def write_blob(path: Path, blob: Blob) -> None:
     """Write under another name, then rename; raises OSError."""
     content = blob.stored_int8.to_bytes(COUNT_BYTES, "big") + blob.data
+    write_whole(path, MAGIC, hashlib.sha256(content).digest(), content)
+
+
+def write_whole(path: Path, *parts: bytes) -> None:
+    """A file of these parts, which whoever reads sees whole or not at all; raises OSError."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=".tmp", dir=path.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines((MAGIC, hashlib.sha256(content).digest(), content))
+            file.writelines(parts)
         Path(name).replace(path)
     finally:
         Path(name).unlink(missing_ok=True)

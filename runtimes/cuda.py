@@ -9,6 +9,8 @@ import ctypes
 import sys
 from dataclasses import dataclass
 
+from runtimes.errors import BackendError
+
 LIBRARY = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
 NAME_BYTES = 128
 
@@ -31,6 +33,15 @@ def cuda(library: str = LIBRARY) -> Cuda:
         return Cuda(_version(driver), tuple(_name(driver, at) for at in range(_number(driver.cuDeviceGetCount))))
     except (OSError, AttributeError):
         return Cuda(problem=f"there is no NVIDIA driver ({library})")
+
+
+def gpu_number(engine: str, device: str) -> int:
+    """Which GPU a planned device is: 1 of cuda:1; a BackendError where it is none of NVIDIA's."""
+    kind, _, number = device.partition(":")
+    if kind != "cuda":
+        message = f"{engine} runs on NVIDIA GPUs (cuda:0), not on {device}"
+        raise BackendError(message, hint="ask for device cuda or auto", device=device)
+    return int(number or 0)
 
 
 def _version(driver: ctypes.CDLL) -> str:

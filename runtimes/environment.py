@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Engine:
     """An engine on this machine: usable on some devices, or not, and then why and what would help."""
 
-    name: str  # onnxruntime, openvino, tensorrt, torch
+    name: str  # one of `runtimes.tables.READS`
     version: str = ""  # empty: not installed
     usable: bool = False
     devices: tuple[str, ...] = ()  # cpu, intel:gpu, intel:gpu.1, intel:npu, cuda:0
@@ -43,6 +43,10 @@ class Environment:
         """The engine of that name; one that was never looked for counts as not installed."""
         absent = Engine(name, reason=f"{name} is not installed")
         return next((engine for engine in self.engines if engine.name == name), absent)
+
+    def all_of(self, name: str) -> tuple[Engine, ...]:
+        """The engine of that name, once for each kind of device that differs in whether it is usable."""
+        return tuple(engine for engine in self.engines if engine.name == name) or (self.engine(name),)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `from_json` reads back."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from runtimes.base import Backend, LoadOptions
 from runtimes.errors import BackendError, SktError
+from runtimes.plan import matches
 from runtimes.quarantine import guarded
 from runtimes.tables import AUTO, READS
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 BACKENDS = {
     "onnxruntime": "runtimes.ort:OrtBackend",
+    "onnxruntime-tensorrt": "runtimes.ort:OrtBackend",
     "openvino": "runtimes.openvino:OpenVinoBackend",
+    "tensorrt": "runtimes.tensorrt:TensorRtBackend",
+    "tensorrt-rtx": "runtimes.tensorrt:TensorRtBackend",
     "torch": "runtimes.torch_gpu:TorchBackend",
 }
 
@@ -102,10 +106,13 @@ def _nothing_to_try(chosen: Plan) -> BackendError:
 
 
 def _nearest_fix(chosen: Plan) -> str:
-    """The reason and the fix for the engine that was asked for, or else for the first that reads its variant."""
-    for item in chosen.discarded:
-        if chosen.request.backend == item.engine or (
-            chosen.request.backend == AUTO and READS[item.engine] == item.variant.format
-        ):
-            return f"{item.variant.id} on {item.engine}: {item.reason}; {item.fix}"
+    """The reason and the fix for the engine that was asked for, or else for the first that reads its variant.
+
+    Those on the device that was asked for come first.
+    """
+    asked = chosen.request
+    fitting = [item for item in chosen.discarded if asked.backend in (AUTO, item.engine)]
+    reading = [item for item in fitting if READS[item.engine] == item.variant.format] or fitting
+    for item in sorted(reading, key=lambda item: not (item.device and matches(item.device, asked.device))):
+        return f"{item.variant.id} on {item.engine}: {item.reason}; {item.fix}"
     return "see skt-doctor"

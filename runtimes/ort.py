@@ -1,7 +1,10 @@
-"""ONNX Runtime on the CPU: reads the package's model.onnx."""
+"""ONNX Runtime on a CPU, or on an NVIDIA GPU: reads the package's model.onnx."""
 
 from __future__ import annotations
 
+import contextlib
+import sys
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -9,8 +12,10 @@ import numpy as np
 from runtimes.base import Backend, BackendInfo, Batch, LoadOptions, Output, first_line
 from runtimes.checks import agree, check_contract, import_engine, read_file, stored_notes
 from runtimes.cpu import cores, cpu_name
+from runtimes.cuda import cuda, gpu_number
 from runtimes.errors import BackendError
 from runtimes.int8 import checked, onnxruntime_running, onnxruntime_stored, optimised_graph
+from runtimes.ort_cuda import INSTALL, TENSORRT, Bound, Provider, cuda_providers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +23,6 @@ if TYPE_CHECKING:
     from runtimes.plan import Candidate
 
 ROUNDS_FLOAT_WEIGHTS = "WeightBiasQuantization"  # puts layers in 8 bits that the model keeps in float for its counts
-PROVIDERS = {"cpu": "CPUExecutionProvider"}  # device: what ONNX Runtime calls it
 
 
 @final
@@ -28,27 +32,53 @@ class OrtBackend(Backend):
     def __init__(self, candidate: Candidate, files: Mapping[str, bytes], options: LoadOptions) -> None:
         ort = import_engine("onnxruntime")
         model = read_file(files, "model.onnx", candidate.variant.id)
-        self._session, int8 = _session(ort, model, candidate, options)
+        providers = _providers(ort, candidate, options)
+        self._session, int8 = _session(ort, model, candidate, options, providers)
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         check_contract(candidate, [put.name for put in inputs], [put.name for put in outputs])
+        agree("provider", providers[0][0], self._session.get_providers()[0], candidate)
         info = _info(ort, self._session, candidate, options, int8)
+        self._idle: SimpleQueue[Bound] = SimpleQueue()  # places on a GPU that nobody is using
+        if info.threads is None:
+            device = ("cuda", gpu_number(candidate.engine, candidate.device))
+            for _ in range(info.in_flight):
+                self._idle.put(Bound(ort, self._session, device, 1 if providers[0][0] == TENSORRT else None))
+        self._on_cpu = info.threads is not None
         super().__init__(info, candidate.variant.grid)
 
     def _infer(self, batch: Batch) -> Output:
-        density, count = self._session.run(["density", "count"], {"image": batch})
-        return Output(np.asarray(density), np.asarray(count))
+        if self._on_cpu:
+            density, count = self._session.run(["density", "count"], {"image": batch})
+            return Output(np.asarray(density), np.asarray(count))
+        place = self._idle.get()
+        try:
+            return place.run(batch)
+        finally:
+            self._idle.put(place)
 
     def _release(self) -> None:
+        self._idle = SimpleQueue()
         self._session = None
 
 
-def _session(ort: Any, model: bytes, candidate: Candidate, options: LoadOptions) -> tuple[Any, tuple[int, int] | None]:
-    """A session, and of an int8 variant its convolutions that run in 8 bits, and those that are stored so."""
+def _providers(ort: Any, candidate: Candidate, options: LoadOptions) -> list[Provider]:
+    if candidate.device == "cpu" and candidate.engine == "onnxruntime":
+        return [("CPUExecutionProvider", {})]
+    return cuda_providers(ort, candidate, options)
+
+
+def _session(
+    ort: Any, model: bytes, candidate: Candidate, options: LoadOptions, providers: list[Provider]
+) -> tuple[Any, tuple[int, int] | None]:
+    """A session, and of an int8 variant on a CPU its convolutions that run in 8 bits, and those that are stored so."""
     settings = _settings(ort, options)
+    if candidate.device != "cpu":
+        settings.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        return _opened(ort, model, settings, candidate, providers), None
     if candidate.precision != "int8":
-        return _opened(ort, model, settings, candidate), None
+        return _opened(ort, model, settings, candidate, providers), None
     with optimised_graph(settings, candidate) as path:
-        session = _opened(ort, model, settings, candidate)
+        session = _opened(ort, model, settings, candidate, providers)
         return session, checked(onnxruntime_stored(model), onnxruntime_running(path.read_bytes()), candidate)
 
 
@@ -67,39 +97,39 @@ def _pool(options: LoadOptions) -> int:
     return max(1, (options.threads or cores()) - options.in_flight + 1)
 
 
-def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate) -> Any:
+def _opened(ort: Any, model: bytes, settings: Any, candidate: Candidate, providers: list[Provider]) -> Any:
+    """A session that falls back to nothing, neither now nor when a run fails."""
+    words = {"providers": providers, "disabled_optimizers": [ROUNDS_FLOAT_WEIGHTS], "enable_fallback": 0}
     try:
-        return ort.InferenceSession(
-            model, settings, providers=[_provider(candidate)], disabled_optimizers=[ROUNDS_FLOAT_WEIGHTS]
-        )
+        with contextlib.redirect_stdout(sys.stderr):  # where versions before 1.21 print that they fall back
+            session = ort.InferenceSession(model, settings, **words)
     except Exception as error:
-        message = f"onnxruntime cannot load variant {candidate.variant.id}: {first_line(error)}"
-        hint = "check the package with skt-doctor, or update onnxruntime"
+        message = f"onnxruntime cannot load variant {candidate.variant.id} on {candidate.device}: {first_line(error)}"
+        on_cpu = candidate.device == "cpu"
+        hint = "check the package with skt-doctor, or update onnxruntime" if on_cpu else INSTALL
         raise BackendError(message, hint=hint, variant=candidate.variant.id) from error
-
-
-def _provider(candidate: Candidate) -> str:
-    if candidate.device not in PROVIDERS:
-        message = f"onnxruntime runs on {', '.join(PROVIDERS)} in this release, not on {candidate.device}"
-        raise BackendError(message, hint="ask for device cpu or auto", device=candidate.device)
-    return PROVIDERS[candidate.device]
+    session.disable_fallback()
+    return session
 
 
 def _info(
     ort: Any, session: Any, candidate: Candidate, options: LoadOptions, int8: tuple[int, int] | None
 ) -> BackendInfo:
     """What the session says that it is, after a comparison with the plan."""
-    agree("provider", _provider(candidate), session.get_providers()[0], candidate)
-    lanes = min(options.in_flight, options.threads or cores())  # callers at once, each on a thread of its own
-    threads = session.get_session_options().intra_op_num_threads
-    agree("number of threads", _pool(options), threads, candidate)
+    on_cpu = candidate.device == "cpu"
+    lanes, threads = options.in_flight, None
+    if on_cpu:
+        lanes = min(options.in_flight, options.threads or cores())  # callers at once, each on a thread of its own
+        pool = session.get_session_options().intra_op_num_threads
+        agree("number of threads", _pool(options), pool, candidate)
+        threads = pool + lanes - 1
     return BackendInfo(
-        engine="onnxruntime",
+        engine=candidate.engine,
         engine_version=ort.__version__,
         device=candidate.device,
-        device_name=cpu_name(),
+        device_name=cpu_name() if on_cpu else cuda().gpus[gpu_number(candidate.engine, candidate.device)],
         precision=candidate.precision,
-        threads=threads + lanes - 1,
+        threads=threads,
         variant=candidate.variant.id,
         int8=int8,
         notes=(*options.notes, *stored_notes(candidate)),

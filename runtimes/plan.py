@@ -110,13 +110,14 @@ def plan(variants: Sequence[Variant], environment: Environment, request: Request
     """Rank what can run here as asked; each variant is a candidate or a discard for every engine and device."""
     request = request or Request()
     candidates, discarded = [], []
-    for variant, name in product(variants, READS):
-        engine = environment.engine(name)
+    engines = [engine for name in READS for engine in environment.all_of(name)]
+    for variant, engine in product(variants, engines):
         for device in engine.devices or ("",):
             if (refusal := _refusal(variant, engine, device, environment, request)) is None:
-                candidates.append(Candidate(variant, name, device, _computed(variant, name, device, request)))
+                computed = _computed(variant, engine.name, device, request)
+                candidates.append(Candidate(variant, engine.name, device, computed))
             else:
-                discarded.append(Discard(variant, name, device, *refusal))
+                discarded.append(Discard(variant, engine.name, device, *refusal))
     candidates.sort(key=lambda candidate: _rank(candidate, environment.arch))
     return Plan(tuple(candidates), tuple(discarded), request)
 
@@ -148,6 +149,7 @@ def _refusal(
         _of_another_size(variant, device, request),
         _no_bf16(variant, engine.name, device, environment, request),
         _not_for_torch(variant, engine.name, device, request),
+        _not_for_cuda(variant, engine.name, device),
         _not_proven(variant, device, environment, request),
     )
     return next((refusal for refusal in checks if refusal), None)
@@ -167,8 +169,8 @@ def _unusable(engine: Engine) -> Refusal | None:
 def _too_old(variant: Variant, engine: Engine) -> Refusal | None:
     opset = OPSETS.get((engine.name, variant.opset or 0), "0")
     needed = max([opset, *(version for name, version in variant.requires if name == engine.name)], key=_numbers)
-    if _numbers(engine.version) >= _numbers(needed):
-        return None
+    if not _numbers(engine.version) or _numbers(engine.version) >= _numbers(needed):
+        return None  # an engine that is no package tells its version only when it is loaded
     return f"it needs {engine.name} {needed} or later, and {engine.version} is installed", f"update {engine.name}"
 
 
@@ -188,7 +190,7 @@ def _not_asked_for(variant: Variant, engine: str, device: str, request: Request)
         return f"variant {request.variant} was asked for", f"ask for variant {variant.id} or auto"
     if request.backend not in (AUTO, engine):
         return f"backend {request.backend} was asked for", f"ask for backend {engine} or auto"
-    if request.device != AUTO and not _matches(device, request.device):
+    if request.device != AUTO and not matches(device, request.device):
         return f"device {request.device} was asked for", f"ask for device {device} or auto"
     computed = TORCH_PRECISIONS if engine == "torch" else (BF16,)
     if request.precision not in (AUTO, *computed, variant.precision):
@@ -220,6 +222,12 @@ def _not_for_torch(variant: Variant, engine: str, device: str, request: Request)
     return None
 
 
+def _not_for_cuda(variant: Variant, engine: str, device: str) -> Refusal | None:
+    if engine != "onnxruntime" or _kind(device) != "cuda" or variant.precision != "int8":
+        return None
+    return "ONNX Runtime has no convolutions in 8 bits on a GPU", "export a tensorrt variant, or ask for fp32"
+
+
 def _not_proven(variant: Variant, device: str, environment: Environment, request: Request) -> Refusal | None:
     """Int8 may count differently, so auto takes it only where that was checked; by name, the user takes it on."""
     if variant.precision != "int8" or request.precision == "int8" or request.variant == variant.id:
@@ -244,7 +252,8 @@ def _rank(candidate: Candidate, arch: str) -> int:
     return next((at for at, (of, *rest) in enumerate(RANKS) if of in ("*", arch) and tuple(rest) == row), len(RANKS))
 
 
-def _matches(device: str, wanted: str) -> bool:
+def matches(device: str, wanted: str) -> bool:
+    """Whether a device is one that a request means."""
     return any(device == word or _kind(device) == word for word in ALIASES.get(wanted, (wanted,)))
 
 

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import importlib.util
 import platform
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runtimes.base import first_line
 from runtimes.cpu import architecture, cores, cpu_flags, cpu_name
 from runtimes.cuda import Cuda, cuda
 from runtimes.environment import Engine, Environment
-from runtimes.load import BACKENDS
+from runtimes.installed import UNKNOWN, importable, version_of
+from runtimes.probe_nvidia import of_nvidia, onnxruntime_on_gpus, torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
 TEGRA_RELEASE = Path("/etc/nv_tegra_release")
 BOARD = Path("/proc/device-tree/model")
-UNKNOWN = "unknown"  # the version of what is no distribution
 ONNXRUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")  # one import name
 
 
@@ -39,10 +37,11 @@ def probe(*, quick: bool = False) -> Environment:
         cpu_flags=cpu_flags(),
         cores=cores(),
         engines=(
-            _installed_onnxruntime() if quick else _onnxruntime(),
+            *(_installed_onnxruntime(driver) if quick else _onnxruntime(driver)),
             _openvino(),
-            _of_nvidia("tensorrt", driver),
-            _torch(driver),
+            of_nvidia("tensorrt", driver),
+            of_nvidia("tensorrt-rtx", driver),
+            *torch(driver),
         ),
         gpus=driver.gpus,
         cuda_driver=driver.version,
@@ -71,15 +70,23 @@ def clashes(installed: Collection[str]) -> tuple[str, ...]:
     return (f"{' and '.join(found)} overwrite each other: pip uninstall {' '.join(found)}, then install one of them",)
 
 
-def _onnxruntime() -> Engine:
-    return _asked("onnxruntime", lambda engine: [_ort_device(name) for name in engine.get_available_providers()])
+def _onnxruntime(driver: Cuda) -> list[Engine]:
+    providers: list[str] = []
+
+    def devices(engine: Any) -> list[str]:
+        providers.extend(engine.get_available_providers())
+        return [_ort_device(name) for name in providers]
+
+    found = _asked("onnxruntime", devices)
+    return [found, *onnxruntime_on_gpus(found.version, providers, driver)]
 
 
-def _installed_onnxruntime() -> Engine:
+def _installed_onnxruntime(driver: Cuda) -> list[Engine]:
     """As its distribution says; any other than the plain one for the CPU is asked."""
-    if _installed() != {"onnxruntime"} or not _found("onnxruntime"):
-        return _onnxruntime()
-    return Engine("onnxruntime", _version("onnxruntime"), usable=True, devices=("cpu",))
+    if _installed() != {"onnxruntime"} or not importable("onnxruntime"):
+        return _onnxruntime(driver)
+    found = Engine("onnxruntime", version_of("onnxruntime"), usable=True, devices=("cpu",))
+    return [found, *onnxruntime_on_gpus(found.version, [], driver)]
 
 
 def _openvino() -> Engine:
@@ -87,7 +94,7 @@ def _openvino() -> Engine:
 
 
 def _ort_device(provider: str) -> str:
-    """Our word for a provider; this release runs the CPU's only."""
+    """Our word for a provider; those for NVIDIA GPUs are judged with the driver."""
     return "cpu" if provider == "CPUExecutionProvider" else ""
 
 
@@ -98,65 +105,25 @@ def _openvino_device(name: str) -> str:
 
 def _asked(name: str, devices: Callable[..., list[str]]) -> Engine:
     """Import an engine and ask for its devices; anything that it raises becomes the reason why it is not usable."""
-    if not _found(name):
+    if not importable(name):
         return _absent(name)
     try:
         engine = importlib.import_module(name)
         version, found = str(engine.__version__).split("-")[0], tuple(filter(None, devices(engine)))
     except Exception as error:  # noqa: BLE001 - a broken installation may raise anything
         reason = f"{name} does not work: {first_line(error)}"
-        return Engine(name, _version(name), reason=reason, fix=f"pip install --force-reinstall {name}")
+        return Engine(name, version_of(name), reason=reason, fix=f"pip install --force-reinstall {name}")
     reason = "" if found else f"{name} finds no device"
     return Engine(name, version, usable=bool(found), devices=found, reason=reason)
 
 
-def _of_nvidia(name: str, driver: Cuda) -> Engine:
-    """An engine for NVIDIA GPUs, judged without importing it."""
-    if not _found(name):
-        return _absent(name)
-    version = _version(name)
-    if not driver.version:
-        return Engine(name, version, reason=driver.problem, fix="install NVIDIA's driver, or use device cpu")
-    devices = tuple(f"cuda:{at}" for at in range(len(driver.gpus)))
-    if name not in BACKENDS:
-        reason = f"this release has no backend for {name}; it has {', '.join(BACKENDS)}"
-        return Engine(name, version, devices=devices, reason=reason, fix="use device cpu or auto")
-    return Engine(name, version, usable=bool(devices), devices=devices, reason="" if devices else "no NVIDIA GPU")
-
-
-def _torch(driver: Cuda) -> Engine:
-    """Judged without importing it, which takes over a second; a build for CPUs alone says so in its version."""
-    if not _found("torch"):
-        return _absent("torch")
-    version = _version("torch")
-    gpus = () if "+cpu" in version else tuple(f"cuda:{at}" for at in range(len(driver.gpus)))
-    return Engine("torch", version, usable=True, devices=("cpu", *gpus))
-
-
 def _absent(name: str) -> Engine:
-    if name not in BACKENDS:
-        reason = f"{name} is not installed, and this release has no backend for it"
-        return Engine(name, reason=reason, fix="use device cpu or auto")
     return Engine(name, reason=f"{name} is not installed", fix=f"pip install {name}")
-
-
-def _found(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
-        return False
-
-
-def _version(name: str) -> str:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return UNKNOWN
 
 
 def _installed() -> set[str]:
     """Those of ONNX Runtime's distributions that are installed."""
-    return {name for name in ONNXRUNTIMES if _version(name) != UNKNOWN}
+    return {name for name in ONNXRUNTIMES if version_of(name) != UNKNOWN}
 
 
 def _read(path: Path) -> str:

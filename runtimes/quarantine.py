@@ -89,7 +89,7 @@ def _key(candidate: Candidate, files: Mapping[str, bytes]) -> str:
 
 
 def _version(engine: str) -> str:
-    for name in (engine, f"{engine}-gpu"):
+    for name in (engine, f"{engine}-gpu", engine.partition("-")[0], "onnxruntime-gpu"):
         with suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(name)
     return ""

@@ -5,7 +5,14 @@ from __future__ import annotations
 AUTO = "auto"
 PRECISIONS = ("fp32", "fp16", "int8")  # as stored
 ASKED_PRECISIONS = ("fp32", "bf16", "fp16", "int8")  # bf16 is never stored: some CPUs compute floats in it
-READS = {"onnxruntime": "onnx", "openvino": "openvino", "tensorrt": "tensorrt", "torch": "onnx"}  # engine: format
+READS = {  # engine: format
+    "onnxruntime": "onnx",
+    "openvino": "openvino",
+    "tensorrt": "tensorrt",
+    "tensorrt-rtx": "tensorrt",
+    "onnxruntime-tensorrt": "tensorrt",  # ONNX Runtime with TensorRT as its provider
+    "torch": "onnx",
+}
 DEVICES = ("cpu", "cuda", "intel:gpu", "intel:npu")
 ALIASES = {"gpu": ("cuda", "intel:gpu"), "npu": ("intel:npu",)}  # what a request may say for short
 
@@ -15,6 +22,12 @@ RANKS = (
     ("*", "tensorrt", "cuda", "fp16"),
     ("*", "tensorrt", "cuda", "int8"),
     ("*", "tensorrt", "cuda", "fp32"),
+    ("*", "tensorrt-rtx", "cuda", "fp16"),
+    ("*", "tensorrt-rtx", "cuda", "int8"),
+    ("*", "tensorrt-rtx", "cuda", "fp32"),
+    ("*", "onnxruntime-tensorrt", "cuda", "fp16"),
+    ("*", "onnxruntime-tensorrt", "cuda", "int8"),
+    ("*", "onnxruntime-tensorrt", "cuda", "fp32"),
     ("*", "onnxruntime", "cuda", "fp16"),
     ("*", "onnxruntime", "cuda", "fp32"),
     ("*", "torch", "cuda", "fp16"),

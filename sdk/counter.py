@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, final
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PADDED = "the frame is smaller than the {1} x {0} pixels that this variant takes; counts near its padded sides differ"
+ENGINES_WITH_PLANS = ("tensorrt", "tensorrt-rtx")
 SMALLEST_SIDE = 64  # pixels; below it a photo shows too little of a scene to be trusted
 
 
@@ -48,6 +50,7 @@ class CountOptions:
     tile: int = 2048  # pixels, each way, that the engine sees at once; larger frames go in tiles, to the same count
     variant: str = "auto"  # the id of a variant of the package, which is then kept to or refused
     max_in_flight: int = 1  # photos that the engine works on at once; they share its threads: more a second, each later
+    plan: str | os.PathLike[str] | None = None  # folder of a TensorRT engine to use as it is; None: kept or built
 
     def __post_init__(self) -> None:
         if self.max_side is not None and self.max_side < 1:
@@ -99,10 +102,11 @@ class CrowdCounter:
             if isinstance(backend, Backend):
                 self._plan, self._backend = Plan((), ()), backend
                 return
-            request = Request(device, backend, precision, self.options.variant, strict)
+            request = Request(device, self._engine(backend), precision, self.options.variant, strict)
             machine = probe(quick=True)
             self._plan = plan(planned_variants(self.manifest), machine, request)
-            load = LoadOptions(threads, cache_folder(), machine.warnings, self.options.max_in_flight)
+            given = None if self.options.plan is None else Path(self.options.plan)
+            load = LoadOptions(threads, cache_folder(), machine.warnings, self.options.max_in_flight, given)
             self._backend = open_backend(self._plan, opened, load)
             self._size = self.manifest.variant(self._backend.info().variant).size
 
@@ -218,6 +222,15 @@ class CrowdCounter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _engine(self, backend: str) -> str:
+        """The backend of the request; an engine that is given runs on TensorRT, and on nothing else."""
+        if self.options.plan is None:
+            return backend
+        if backend not in ("auto", *ENGINES_WITH_PLANS):
+            message = f"plan is an engine of TensorRT, and backend {backend} is asked for"
+            raise ConfigError(message, hint=f"ask for backend {' or '.join(ENGINES_WITH_PLANS)}, or leave plan out")
+        return ENGINES_WITH_PLANS[0] if backend == "auto" else backend
 
     def _halo(self) -> int:
         """Pixels around a tile that its counts depend on, rounded up to the model's multiple."""

@@ -46,9 +46,10 @@ def tiny_ir() -> tuple[bytes, bytes]:
 
 
 def tiny_files() -> dict[str, dict[str, bytes]]:
-    """The files of the tiny model by format: onnx and openvino, as in a package."""
+    """The files of the tiny model by format: onnx, openvino and tensorrt, as in a package."""
     xml, weights = tiny_ir()
-    return {"onnx": {"model.onnx": tiny_onnx()}, "openvino": {"model.xml": xml, "model.bin": weights}}
+    source = {"model.onnx": tiny_onnx()}
+    return {"onnx": source, "tensorrt": source, "openvino": {"model.xml": xml, "model.bin": weights}}
 
 
 def tiny_density(batch: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ def engine_options(command: Command) -> Command:
     """Add --device, --backend, --precision and --threads."""
     options = (
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda:0, intel:gpu, intel:npu."),
-        click.option("--backend", default="auto", show_default=True, help="auto, onnxruntime, openvino."),
+        click.option("--backend", default="auto", show_default=True, help="auto, or an engine: see skt-doctor."),
         click.option("--precision", default="auto", show_default=True, help="auto, fp32, bf16, fp16, int8."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of the engine; all cores if absent."),
     )

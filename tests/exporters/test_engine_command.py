@@ -13,11 +13,11 @@ from click.testing import CliRunner
 
 from exporters.command_engine import Made, copied, report
 from exporters.commands import main
-from exporters.engine_device import Device
-from exporters.engine_store import PLAN, SIDECAR, StoredPlan
 from runtimes.cuda import cuda
+from runtimes.tensorrt_device import Device
+from runtimes.tensorrt_store import PLAN, SIDECAR, StoredPlan
 from sdk.shipped import DEFAULT_PACKAGE
-from tests.exporters.compiled import COMPILER, DRIVER, compiled
+from tests.compiled import COMPILER, DRIVER, compiled
 from tests.exporters.engine_package import write_with_engines
 from tests.exporters.test_engine_choose import contender
 
@@ -56,7 +56,10 @@ def test_without_a_driver_tensorrt_is_not_even_imported(with_engines: Path, tmp_
 @pytest.mark.parametrize(
     ("module", "told"),
     [
-        ("__version__ = '8.6.1'", "TensorRT 8.6.1 is installed, expected 10.3 to 11.x (JetPack 6.1 and later"),
+        (
+            "__version__ = '8.6.1'",
+            "TensorRT 8.6.1 is installed, expected 10.3 to 11.x (install tensorrt 10.3 to 11.x; JetPack 6.1",
+        ),
         ("raise ImportError('libnvinfer.so.10')", "tensorrt does not import: ImportError: libnvinfer.so.10"),
     ],
 )
@@ -129,3 +132,10 @@ def test_the_chosen_plan_is_copied_with_its_notes(made: list[Made], tmp_path: Pa
 
     assert sorted(path.name for path in plan.path.parent.iterdir()) == [PLAN, SIDECAR]
     assert plan.path.read_bytes() == b"plan"
+
+
+def test_building_an_engine_needs_neither_torch_nor_onnx() -> None:
+    code = "import exporters.command_engine, sys; print({'torch', 'onnx', 'tensorrt'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "set()"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import json
+import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +19,19 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from exporters.calibration import CalibrationTable
-from exporters.engine_build import build_plan
-from exporters.engine_options import Bucket, EngineOptions
-from exporters.engine_rtx import build_rtx_plan
 from exporters.engine_warnings import READ, unread
 from exporters.lint import lint_model
 from exporters.lint_rules import OPERATORS
 from exporters.onnx import master_of
 from exporters.quantize import int8_model
 from exporters.tensorrt import PRECISIONS, tensorrt_source
+from runtimes.cuda import cuda
+from runtimes.tensorrt_build import build_plan
+from runtimes.tensorrt_engine import load_engine
+from runtimes.tensorrt_options import Bucket, EngineOptions, default_options
+from runtimes.tensorrt_rtx import build_rtx_plan
 from sdk.errors import BackendError, ConfigError
+from tests.compiled import COMPILER, DRIVER, compiled
 from tests.models import tiny_onnx
 from tests.students import student
 
@@ -31,6 +40,18 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Use Deprecated in TensorRT-RTX:DeprecationWarning"),  # of timing caches
 ]
 TARGETS = ("8.0", "8.6", "8.9", "12.0")
+ROOT = Path(__file__).parents[2]
+LOADS = """
+from pathlib import Path
+from runtimes import Candidate, LoadOptions, Variant, load
+from runtimes.errors import BackendError
+from tests.models import tiny_files
+variant = Variant("tensorrt-fp32", "tensorrt", "fp32", opset=20)
+try:
+    load(Candidate(variant, "tensorrt-rtx", "cuda:0", "fp32"), tiny_files()["tensorrt"], LoadOptions(cache_dir=Path({cache!r})))
+except BackendError as error:
+    print(error.message)
+"""
 SMALL = EngineOptions((Bucket((192, 256), (192, 256), 2),))
 
 
@@ -63,9 +84,42 @@ def test_a_source_becomes_a_plan_with_no_warning_left_unread(
 def test_one_plan_serves_every_target_and_the_default_sizes(
     rtx: Any, sources: dict[str, bytes], precision: str
 ) -> None:
-    plan = build_rtx_plan(rtx, sources[precision], EngineOptions(), TARGETS)
+    plan = build_rtx_plan(rtx, sources[precision], default_options(16), TARGETS)
 
     assert unread(plan.warnings) == []
+
+
+@pytest.mark.skipif(bool(cuda().version), reason="not run: this machine has an NVIDIA driver")
+def test_a_plan_does_not_load_without_a_gpu_and_says_why(rtx: Any) -> None:
+    plan = build_rtx_plan(rtx, tiny_onnx(), SMALL, ["8.6"])
+
+    with pytest.raises(BackendError, match=r"tensorrt_rtx does not load the engine: .*driver version is insufficient"):
+        load_engine(rtx, plan.data)
+
+
+@pytest.mark.skipif(not COMPILER, reason="not run: there is no C compiler")
+def test_the_backend_builds_with_the_real_package_and_refuses_what_does_not_load(tmp_path: Path) -> None:
+    """The driver is one of C whose GPU is the process's memory, on which NVIDIA's own runtime loads nothing."""
+    compiled(tmp_path, "libcuda.so.1", DRIVER)
+    paths = [str(Path(rtx_folder).parent) for rtx_folder in importlib.import_module("tensorrt_rtx").__path__]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([*paths, str(ROOT)]), "LD_LIBRARY_PATH": str(tmp_path)}
+    code = LOADS.format(cache=str(tmp_path))
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**env, "STAND_IN_MINOR": "6"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("tensorrt_rtx does not load the engine: ")
+    (sidecar,) = tmp_path.glob("engines/*/model.plan.json")
+    told = json.loads(sidecar.read_text())
+    assert told["compute_capability"] == "8.6"
+    assert sidecar.with_name("model.plan").stat().st_size > 100_000
 
 
 def test_a_range_of_sizes_and_batches_is_built(rtx: Any, sources: dict[str, bytes]) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exporters.engine_build import BuiltPlan
 from exporters.engine_choose import Measured
-from exporters.engine_device import Device
-from exporters.engine_make import Site, measured_plan, ready_plan
-from exporters.engine_options import Bucket, EngineOptions
-from exporters.engine_store import PLAN, SIDECAR, engines_folder, read_plan, write_plan
+from exporters.engine_make import Site, engines_folder, measured_plan, ready_plan
 from runtimes import Output
+from runtimes.tensorrt_build import BuiltPlan
+from runtimes.tensorrt_device import Device
+from runtimes.tensorrt_options import Bucket, EngineOptions
+from runtimes.tensorrt_store import PLAN, SIDECAR, read_plan, write_plan
 from sdk.errors import BackendError
 from tests.models import tiny_density, tiny_onnx
 

@@ -29,6 +29,7 @@ class Opener:
     open: Callable[..., Backend]  # load options, or nothing
     engine: str
     precision: str = "fp32"
+    device: str = "cpu"
 
     @property
     def cell(self) -> float:
@@ -178,7 +179,9 @@ def info_tells_what_loaded(opener: Opener) -> None:
     with opener.open(LoadOptions(threads=1)) as backend:
         info = backend.info()
 
-    assert (info.engine, info.device, info.precision, info.threads) == (opener.engine, "cpu", opener.precision, 1)
+    threads = 1 if opener.device == "cpu" else None
+    told = (info.engine, info.device, info.precision, info.threads)
+    assert told == (opener.engine, opener.device, opener.precision, threads)
     assert info.int8 == ((1, 1) if opener.precision == "int8" else None)
     assert info.engine_version[0].isdigit()
     assert info.device_name
@@ -187,6 +190,13 @@ def info_tells_what_loaded(opener: Opener) -> None:
 def info_repeats_what_happened_before(opener: Opener) -> None:
     with opener.open(LoadOptions(notes=("another engine failed",))) as backend:
         assert "another engine failed" in backend.info().notes
+
+
+def a_size_that_comes_again_and_again_stays_right(opener: Opener) -> None:
+    with opener.open() as backend:
+        for at in range(6):
+            batch = np.roll(photos(1), 8 * at, axis=2)
+            np.testing.assert_allclose(backend.run(batch).density, tiny_density(batch), atol=opener.cell, rtol=0)
 
 
 def a_cache_folder_that_cannot_be_made_is_no_failure(opener: Opener) -> None:
@@ -217,5 +227,6 @@ CASES: tuple[Callable[[Opener], None], ...] = (
     threads_that_share_a_backend_get_their_own_answers,
     info_tells_what_loaded,
     info_repeats_what_happened_before,
+    a_size_that_comes_again_and_again_stays_right,
     a_cache_folder_that_cannot_be_made_is_no_failure,
 )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
-from runtimes import Environment, Variant
+from runtimes import Discard, Environment, Plan, Variant
 
 FOLDER = Path(__file__).parent / "environments"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -25,7 +24,6 @@ def machine(name: str) -> Environment:
     return Environment.from_json(json.loads((FOLDER / f"{name}.json").read_text())["environment"])
 
 
-def with_usable(environment: Environment, name: str) -> Environment:
-    """The same machine in a release that has a backend for that engine."""
-    engines = (replace(engine, usable=engine.usable or engine.name == name) for engine in environment.engines)
-    return replace(environment, engines=tuple(engines))
+def discard(chosen: Plan, variant: Variant, engine: str, device: str = "cpu") -> Discard:
+    key = (variant, engine, device)
+    return next(item for item in chosen.discarded if (item.variant, item.engine, item.device) == key)

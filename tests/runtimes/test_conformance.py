@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from runtimes.base import Backend
 
 FILES = {"fp32": tiny_files, "int8": int8_files}
-CASES_OF = [pair for pair in product(BACKENDS, FILES) if pair != ("torch", "int8")]  # torch runs floats alone
+ON_CPU = [(engine, "cpu", precision) for engine, precision in product(("onnxruntime", "openvino"), FILES)]
+ON_GPU = [(engine, "cuda:0", "fp32") for engine in BACKENDS if engine != "openvino"]
+PLACES = [*ON_CPU, ("torch", "cpu", "fp32"), *(pytest.param(place, marks=pytest.mark.gpu) for place in ON_GPU)]
 
 
 @pytest.fixture(scope="session")
@@ -28,20 +31,28 @@ def machine() -> Environment:
     return probe()
 
 
-@pytest.fixture(params=CASES_OF, ids="-".join)
-def opener(request: pytest.FixtureRequest, machine: Environment) -> Opener:
-    name, precision = request.param
-    engine = machine.engine(name)
-    if not engine.usable:
-        pytest.skip(f"not run: {engine.reason}")
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where engines that take long to build are kept between the cases."""
+    return tmp_path_factory.mktemp("engines")
+
+
+@pytest.fixture(params=PLACES, ids="-".join)
+def opener(request: pytest.FixtureRequest, machine: Environment, kept: Path) -> Opener:
+    name, device, precision = request.param
+    engines = machine.all_of(name)
+    if not any(engine.usable and device in engine.devices for engine in engines):
+        pytest.skip(f"not run: {engines[-1].reason or f'{name} has no {device} here'}")
     kind = READS[name]
     variant = Variant(f"{kind}-{precision}", kind, precision, opset=20, gate_passed=True)
-    candidate = Candidate(variant, name, "cpu", precision)
+    candidate = Candidate(variant, name, device, precision)
 
     def open_it(options: LoadOptions | None = None) -> Backend:
+        if options is None and device != "cpu":
+            options = LoadOptions(cache_dir=kept)
         return load(candidate, FILES[precision]()[kind], options)
 
-    return Opener(open_it, name, precision)
+    return Opener(open_it, name, precision, device)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)

@@ -100,8 +100,9 @@ def test_a_damaged_package_is_no_reason_to_try_another_engine() -> None:
 @pytest.mark.parametrize(
     ("request_", "hint"),
     [
-        (Request(backend="tensorrt"), "onnx-fp32 on tensorrt: this release has no backend for tensorrt"),
-        (Request("cuda"), "onnx-fp32 on onnxruntime: device cuda was asked for; ask for device cpu or auto"),
+        (Request(backend="tensorrt-rtx"), "tensorrt-fp16 on tensorrt-rtx: tensorrt-rtx is not installed; pip install"),
+        (Request("cuda", precision="fp32"), "onnx-fp32 on onnxruntime: onnxruntime is built without CUDA"),
+        (Request("cuda", "onnxruntime"), "onnx-fp32 on onnxruntime: onnxruntime is built without CUDA"),
     ],
 )
 def test_a_plan_without_candidates_says_why_and_what_would_help(request_: Request, hint: str) -> None:
@@ -109,7 +110,7 @@ def test_a_plan_without_candidates_says_why_and_what_would_help(request_: Reques
         open_first(plan(PACKAGE, machine("jetpack62-orin"), request_), files_for)
 
     assert caught.value.hint.startswith(hint)
-    assert len(caught.value.details["discarded"]) == len(PACKAGE) * 4
+    assert len(caught.value.details["discarded"]) == len(PACKAGE) * 7  # ONNX Runtime twice: on the CPU, and on the GPU
 
 
 def test_an_empty_package_points_to_the_doctor() -> None:
@@ -118,17 +119,27 @@ def test_an_empty_package_points_to_the_doctor() -> None:
 
 
 def test_an_engine_outside_the_table_is_refused() -> None:
-    with pytest.raises(BackendError, match=r"no backend for tensorrt; it has onnxruntime, openvino"):
-        load(Candidate(ONNX, "tensorrt", "cuda:0", "fp16"), {})
+    with pytest.raises(BackendError, match=r"no backend for ncnn; it has onnxruntime, .*openvino"):
+        load(Candidate(ONNX, "ncnn", "cuda:0", "fp16"), {})
 
 
 def test_onnx_runtime_refuses_a_device_of_another_provider() -> None:
-    with pytest.raises(BackendError, match=r"onnxruntime runs on cpu in this release, not on cuda:0"):
-        load(Candidate(ONNX, "onnxruntime", "cuda:0", "fp32"), tiny_files()["onnx"])
+    with pytest.raises(BackendError, match=r"onnxruntime runs on NVIDIA GPUs \(cuda:0\), not on intel:gpu"):
+        load(Candidate(ONNX, "onnxruntime", "intel:gpu", "fp32"), tiny_files()["onnx"])
+
+
+@pytest.mark.parametrize(
+    ("engine", "provider"), [("onnxruntime", "CUDAExecution"), ("onnxruntime-tensorrt", "TensorrtExecution")]
+)
+def test_onnx_runtime_never_runs_on_the_cpu_in_the_place_of_a_gpu(engine: str, provider: str) -> None:
+    if f"{provider}Provider" in import_engine("onnxruntime").get_available_providers():
+        pytest.skip("not run: this onnxruntime is built for GPUs")
+    with pytest.raises(BackendError, match=rf"is built without {provider}Provider .pip install 'onnxruntime-gpu"):
+        load(Candidate(ONNX, engine, "cuda:0", "fp32"), tiny_files()["onnx"])
 
 
 def test_onnx_runtime_refuses_what_is_no_model() -> None:
-    with pytest.raises(BackendError, match=r"^onnxruntime cannot load variant onnx-fp32: .*INVALID_PROTOBUF"):
+    with pytest.raises(BackendError, match=r"^onnxruntime cannot load variant onnx-fp32 on cpu: .*INVALID_PROTOBUF"):
         load(ON_ORT, {"model.onnx": b"garbage"})
 
 

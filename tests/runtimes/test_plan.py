@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from runtimes import Candidate, Discard, Engine, Plan, Request, Variant, plan
+from runtimes import Candidate, Engine, Plan, Request, Variant, plan
 from runtimes.errors import ConfigError
 from runtimes.plan import arithmetic
 from runtimes.tables import RANKS, READS
@@ -19,31 +19,26 @@ from tests.runtimes.machines import (
     OPENVINO_FP16,
     OPENVINO_INT8,
     PACKAGE,
-    TENSORRT,
+    discard,
     machine,
-    with_usable,
 )
 
 ON_X86 = ["openvino-int8", "onnx-int8", "openvino-fp32", "openvino-fp16", "onnx-fp32"]
 BEST_FIRST = {
-    "jetpack62-orin": ["onnx-int8", "onnx-fp32"],
-    "jetpack7-thor": ["onnx-int8", "onnx-fp32"],
+    "jetpack62-orin": ["tensorrt-fp16", "onnx-int8", "onnx-fp32"],
+    "jetpack7-thor": ["tensorrt-fp16", "onnx-int8", "onnx-fp32"],
     "arm64-cpu": ["onnx-int8", "onnx-fp32", "openvino-int8", "openvino-fp32", "openvino-fp16"],
     "x86-cpu-vnni": ON_X86,
-    "x86-rtx": ON_X86,
+    "x86-rtx": ["tensorrt-fp16"] * 3 + ["onnx-fp32"] * 2 + ON_X86,
+    "x86-rtx-old-driver": ON_X86,
     "x86-cpu-avx2": ["openvino-fp32", "openvino-fp16", "onnx-fp32"],
     "n100-igpu": ["openvino-int8", "openvino-fp16", "openvino-fp32", *ON_X86],
-    "h200": ON_X86,
+    "h200": ["onnx-fp32", *ON_X86],
 }
 
 
 def ids(chosen: Plan) -> list[str]:
     return [candidate.variant.id for candidate in chosen.candidates]
-
-
-def discard(chosen: Plan, variant: Variant, engine: str, device: str = "cpu") -> Discard:
-    key = (variant, engine, device)
-    return next(item for item in chosen.discarded if (item.variant, item.engine, item.device) == key)
 
 
 def test_every_stored_machine_has_its_expectation() -> None:
@@ -59,7 +54,8 @@ def test_auto_ranks_best_first(name: str) -> None:
 def test_every_variant_is_chosen_or_discarded_on_every_engine_and_device(name: str) -> None:
     chosen = plan(PACKAGE, machine(name))
     told = [(one.variant, one.engine, one.device) for one in (*chosen.candidates, *chosen.discarded)]
-    places = [(engine, device) for engine in READS for device in machine(name).engine(engine).devices or ("",)]
+    engines = [engine for known in READS for engine in machine(name).all_of(known)]
+    places = [(engine.name, device) for engine in engines for device in engine.devices or ("",)]
 
     assert sorted(told, key=str) == sorted([(one, *place) for one, place in product(PACKAGE, places)], key=str)
 
@@ -89,18 +85,6 @@ def test_the_same_questions_get_the_same_plan() -> None:
 )
 def test_an_explicit_request_gets_what_it_names_or_nothing(request_: Request, expected: list[str]) -> None:
     assert ids(plan(PACKAGE, machine("n100-igpu"), request_)) == expected
-
-
-def test_a_device_with_a_number_is_that_one_alone() -> None:
-    rtx = machine("x86-rtx")
-    two = replace(rtx, engines=tuple(replace(one, devices=("cuda:0", "cuda:1")) for one in rtx.engines))
-    chosen = plan([TENSORRT], with_usable(two, "tensorrt"), Request("cuda:1"))
-
-    assert chosen.candidates == (Candidate(TENSORRT, "tensorrt", "cuda:1", "fp16"),)
-
-
-def test_a_gpu_engine_comes_first_where_the_release_has_it() -> None:
-    assert ids(plan(PACKAGE, with_usable(machine("jetpack62-orin"), "tensorrt")))[0] == "tensorrt-fp16"
 
 
 def test_an_engine_that_is_not_there_says_so() -> None:
@@ -182,7 +166,7 @@ def test_a_cpu_computes_in_fp32_what_is_stored_in_fp16() -> None:
 
 
 def test_torch_serves_a_gpu_that_has_no_other_engine() -> None:
-    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"))
+    chosen = plan(PACKAGE, machine("h200"))
 
     assert chosen.candidates[0] == Candidate(ONNX, "torch", "cuda:0", "fp32")
     assert discard(chosen, ONNX_INT8, "torch", "cuda:0").reason.startswith("torch runs fp32 variants alone")
@@ -190,7 +174,7 @@ def test_torch_serves_a_gpu_that_has_no_other_engine() -> None:
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
 def test_torch_computes_in_what_it_is_asked_for(precision: str) -> None:
-    chosen = plan(PACKAGE, with_usable(machine("h200"), "torch"), Request("cuda", "torch", precision))
+    chosen = plan(PACKAGE, machine("h200"), Request("cuda", "torch", precision))
 
     assert chosen.candidates == (Candidate(ONNX, "torch", "cuda:0", precision),)
 
@@ -238,7 +222,10 @@ def test_what_is_named_is_strict_unless_said_otherwise(request_: Request, one_tr
     ("values", "message"),
     [
         ({"device": "tpu"}, r"unknown device 'tpu'; known: auto, gpu, npu, cpu, cuda, intel:gpu, intel:npu"),
-        ({"backend": "ort"}, r"unknown backend 'ort'; known: auto, onnxruntime, openvino, tensorrt, torch"),
+        (
+            {"backend": "ort"},
+            r"unknown backend 'ort'; known: auto, onnxruntime, openvino, tensorrt, tensorrt-rtx, onnxruntime-tensorrt, torch",
+        ),
         ({"precision": "int4"}, r"unknown precision 'int4'; known: auto, fp32, bf16, fp16, int8"),
     ],
 )

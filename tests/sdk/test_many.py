@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdk import CountOptions, CrowdCounter
-from sdk.errors import ConfigError, InferenceError, InputError
+from sdk.errors import BackendError, ConfigError, InferenceError, InputError
 from sdk.many import in_order
 from tests.sdk.photo_files import encoded
 from tests.tiny_package import ENGINES, noise_photo
@@ -115,3 +115,12 @@ def test_no_photos_give_no_results() -> None:
 def test_nothing_in_flight_is_refused() -> None:
     with pytest.raises(ConfigError, match="max_in_flight is 0, expected 1 photo or more"):
         CountOptions(max_in_flight=0)
+
+
+def test_an_engine_that_is_given_is_for_tensorrt(tiny: Path, tmp_path: Path) -> None:
+    given = CountOptions(plan=tmp_path)
+
+    with pytest.raises(ConfigError, match=r"plan is an engine of TensorRT, and backend openvino is asked for .ask for"):
+        CrowdCounter(tiny, backend="openvino", options=given)
+    with pytest.raises(BackendError, match=r"nothing here can run device auto, backend tensorrt, precision auto"):
+        CrowdCounter(tiny, options=given)

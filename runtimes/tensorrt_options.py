@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from exporters.lint_finding import Profile, lint_profiles
-from sdk.errors import ConfigError
-from sdk.manifest import InputSpec, OutputSpec
+from runtimes.errors import ConfigError
 
-INPUT, OUTPUTS = InputSpec.name, (OutputSpec.density, OutputSpec.count)
+INPUT, OUTPUTS = "image", ("density", "count")
 Size = tuple[int, int]  # height and width, pixels
+Shape = tuple[int, int, int, int]  # n, h, w, 3
+LARGEST = 2048  # pixels, each way, that an engine takes where nothing is named: a tile of the default size
 SIZE_HINT = "write HEIGHTxWIDTH, such as 576x864, or LEAST:MOST, such as 576x864:1088x1920"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Between which sizes an engine is built, and for which it is tuned: (n, h, w, 3) each."""
+
+    least: Shape
+    best: Shape
+    most: Shape
 
 
 @dataclass(frozen=True)
@@ -37,12 +47,6 @@ class Bucket:
         sizes = (self.least,) if self.least == self.most else (self.least, self.most)
         return ":".join(f"{height}x{width}" for height, width in sizes)
 
-    def holds(self, shape: tuple[int, ...]) -> bool:
-        """Whether a batch (n, h, w, 3) fits."""
-        n, height, width = shape[:3]
-        sides = zip((height, width), self.least, self.most, strict=True)
-        return 1 <= n <= self.batch and all(low <= side <= high for side, low, high in sides)
-
 
 DEFAULT_BUCKETS = tuple(Bucket(size, size) for size in ((576, 864), (768, 1024), (1088, 1920)))
 
@@ -58,16 +62,29 @@ class EngineOptions:
     def __post_init__(self) -> None:
         if self.workspace_mib < 1:
             raise ConfigError(f"workspace {self.workspace_mib} MiB is less than 1")
-        if self.dla_core is not None and any(bucket.least != bucket.most for bucket in self.buckets):
-            raise ConfigError("a DLA core runs one size only, and a range of sizes is asked for", hint="name one size")
         if self.dla_core is not None and (len(self.buckets) != 1 or self.buckets[0].batch != 1):
             message = f"a DLA core runs one photo of one size, and {len(self.buckets)} sizes of several are asked for"
             raise ConfigError(message, hint="name one size with --size, and leave --batch at 1")
+        if self.dla_core is not None and any(bucket.least != bucket.most for bucket in self.buckets):
+            raise ConfigError("a DLA core runs one size only, and a range of sizes is asked for", hint="name one size")
 
-    def check(self, multiple: int) -> None:
-        """Refuse sizes that the model cannot take."""
-        if found := lint_profiles([bucket.profile for bucket in self.buckets], multiple):
-            raise ConfigError(f"{found[0].where} is not for this model: {found[0].what}", hint=found[0].fix)
+
+def default_options(multiple: int) -> EngineOptions:
+    """An engine of any size up to 2048 x 2048, tuned for the default sizes; all sides are multiples of `multiple`."""
+    tuned = [Bucket(_rounded(bucket.least, multiple), _rounded(bucket.most, multiple)) for bucket in DEFAULT_BUCKETS]
+    side = LARGEST // multiple * multiple
+    return EngineOptions((*tuned, Bucket((multiple, multiple), (side, side))))
+
+
+def choose_profile(profiles: Sequence[Profile], height: int, width: int) -> int | None:
+    """The number of the profile for photos of this size: of those that hold it the one made for the smallest."""
+    found = [at for at, sizes in enumerate(profiles) if _holds(sizes, height, width)]
+    return min(found, key=lambda at: profiles[at].most[1] * profiles[at].most[2], default=None)
+
+
+def sizes_of(profiles: Sequence[Profile]) -> str:
+    """The sizes of photos that an engine takes, for people."""
+    return ", ".join(Bucket(sizes.least[1:3], sizes.most[1:3]).name for sizes in profiles)
 
 
 def parse_bucket(text: str, batch: int = 1) -> Bucket:
@@ -81,3 +98,13 @@ def parse_bucket(text: str, batch: int = 1) -> Bucket:
     if len(found) != len(sizes) or len(found) > 2:
         raise ConfigError(f"size {text!r} is not the size of a photo", hint=SIZE_HINT)
     return Bucket(found[0], found[-1], batch)
+
+
+def _holds(sizes: Profile, height: int, width: int) -> bool:
+    sides = zip((1, height, width), sizes.least, sizes.most[:3], strict=False)
+    return all(low <= side <= high for side, low, high in sides)
+
+
+def _rounded(size: Size, multiple: int) -> Size:
+    height, width = (-(-side // multiple) * multiple for side in size)
+    return height, width

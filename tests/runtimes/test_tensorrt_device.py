@@ -1,18 +1,15 @@
-"""The device and its TensorRT: found, or told in one line what is missing; the GPU's memory through the driver."""
+"""The device and its TensorRT: found, or told in one line what is missing."""
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from exporters.engine_cuda import Gpu
-from exporters.engine_device import Device, check_version, find_device, import_tensorrt, numbers
-from sdk.errors import BackendError, InferenceError
-from tests.exporters.compiled import COMPILER, DRIVER, compiled
+from runtimes.errors import BackendError
+from runtimes.tensorrt_device import Device, check_version, find_device, import_tensorrt, numbers
+from tests.compiled import COMPILER, DRIVER, compiled
 
 needs_compiler = pytest.mark.skipif(not COMPILER, reason="not run: there is no C compiler")
 
@@ -52,32 +49,6 @@ def test_a_driver_that_fails_is_told(tmp_path: Path, call: str, told: str) -> No
         find_device(0, str(failing))
 
 
-@needs_compiler
-def test_what_goes_to_the_gpu_comes_back(driver: str) -> None:
-    numbers_ = np.arange(6, dtype=np.float32).reshape(2, 3)
-    with Gpu(0, driver) as gpu:
-        address = gpu.allocate(numbers_.nbytes)
-        gpu.upload(address, numbers_)
-        gpu.wait()
-
-        assert gpu.stream
-        assert (gpu.download(address, (2, 3)) == numbers_).all()
-
-
-@needs_compiler
-def test_time_is_between_two_events(driver: str) -> None:
-    with Gpu(0, driver) as gpu:
-        gpu.start_clock()
-
-        assert gpu.stop_clock() == pytest.approx(1.0)
-
-
-@needs_compiler
-def test_memory_that_is_not_there_is_told(driver: str) -> None:
-    with Gpu(0, driver) as gpu, pytest.raises(InferenceError, match="CUDA error 2 in cuMemAlloc_v2"):
-        gpu.allocate(2**31)
-
-
 @pytest.mark.parametrize("version", ["10.3.0", "10.13.3.9", "11.4.0.106"])
 def test_the_versions_of_devices_in_service_are_taken(version: str) -> None:
     check_version(version)
@@ -87,6 +58,14 @@ def test_the_versions_of_devices_in_service_are_taken(version: str) -> None:
 def test_other_versions_are_refused(version: str) -> None:
     with pytest.raises(BackendError, match=f"TensorRT {version} is installed, expected 10.3 to 11.x"):
         check_version(version)
+
+
+def test_tensorrt_rtx_has_versions_of_its_own() -> None:
+    check_version("1.7.1.116", "tensorrt_rtx")
+    with pytest.raises(
+        BackendError, match=r"TensorRT-RTX 1.6.1 is installed, expected 1.7 to 1.x \(install tensorrt_rtx"
+    ):
+        check_version("1.6.1", "tensorrt_rtx")
 
 
 def test_versions_are_compared_by_number() -> None:
@@ -114,10 +93,3 @@ def test_a_package_that_does_not_fit_is_told(
 
     with pytest.raises(BackendError, match=told):
         import_tensorrt("trt_of_a_test")
-
-
-def test_building_an_engine_needs_neither_torch_nor_onnx() -> None:
-    code = "import exporters.command_engine, sys; print({'torch', 'onnx', 'tensorrt'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout.strip() == "set()"

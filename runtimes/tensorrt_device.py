@@ -10,10 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from runtimes.cuda import LIBRARY, cuda
-from sdk.errors import BackendError
+from runtimes.errors import BackendError
 
 MAJOR, MINOR = 75, 76  # the driver's numbers for the two parts of the compute capability
-OLDEST, BEYOND = (10, 3), (12, 0)  # of TensorRT
+MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # engine: Python module
+TESTED = {
+    "tensorrt": ((10, 3), (12, 0)),
+    "tensorrt_rtx": ((1, 7), (2, 0)),
+}  # module: oldest, beyond; RTX 1.6 builds no INT8
+WORDS = {"tensorrt_rtx": "TensorRT-RTX"}
+HINTS = {"tensorrt_rtx": "pip install tensorrt-rtx"}
 ELSEWHERE = "build on the device that runs the engine; elsewhere use device cpu"
 
 
@@ -42,7 +48,7 @@ def import_tensorrt(name: str = "tensorrt") -> Any:
     """The module of TensorRT; only ever called when there is a driver, for without one it crashes the process."""
     if importlib.util.find_spec(name) is None:
         hint = "on a Jetson install JetPack's tensorrt, elsewhere pip install tensorrt"
-        raise BackendError(f"the Python package {name} is not installed", hint=hint)
+        raise BackendError(f"the Python package {name} is not installed", hint=HINTS.get(name, hint))
     try:
         trt = importlib.import_module(name)
     except Exception as error:
@@ -50,15 +56,17 @@ def import_tensorrt(name: str = "tensorrt") -> Any:
         raise BackendError(
             f"{name} does not import: {told}", hint=f"install {name} again, with its libraries"
         ) from error
-    check_version(str(trt.__version__))
+    check_version(str(trt.__version__), name)
     return trt
 
 
-def check_version(version: str) -> None:
+def check_version(version: str, name: str = "tensorrt") -> None:
     """Refuse a TensorRT that this release was not written for."""
-    if not OLDEST <= numbers(version) < BEYOND:
-        hint = "JetPack 6.1 and later have 10.3; TensorRT 12 needs a newer release of this SDK"
-        raise BackendError(f"TensorRT {version} is installed, expected 10.3 to 11.x", hint=hint)
+    oldest, beyond = TESTED.get(name, TESTED["tensorrt"])
+    if not oldest <= numbers(version) < beyond:
+        known = f"{oldest[0]}.{oldest[1]} to {beyond[0] - 1}.x"
+        hint = f"install {name} {known}; JetPack 6.1 and later have TensorRT 10.3"
+        raise BackendError(f"{WORDS.get(name, 'TensorRT')} {version} is installed, expected {known}", hint=hint)
 
 
 def numbers(version: str) -> tuple[int, int]:

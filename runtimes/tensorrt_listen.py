@@ -5,19 +5,31 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from sdk.commands.common import Progress
+KEPT = 1000  # warnings, and errors, in a process that runs for years
+SAID = 3  # of the last errors, when one is told
+
+
+class Bar(Protocol):
+    """What shows how far a phase is."""
+
+    def advance(self) -> None:
+        """One more step is done."""
+
+    def clear(self) -> None:
+        """The phase is over."""
 
 
 @dataclass
 class Phases:
-    """The outermost phase of a build as a bar; the phases within it pass unseen."""
+    """The outermost phase of a build as a bar, where there is one to draw; the phases within it pass unseen."""
 
+    draw: Callable[[int, str], Bar] | None = None  # takes the number of steps, and what they are steps of
     phase: str = ""
-    bar: Progress | None = None
+    bar: Bar | None = None
     seen: list[str] = field(default_factory=list)  # outermost phases, in order
 
     def start(self, phase: str, parent: str | None, steps: int) -> None:
@@ -25,7 +37,8 @@ class Phases:
         if parent is None:
             self.end()
             self.seen.append(phase)
-            self.phase, self.bar = phase, Progress(steps, f"steps of {phase.lower()}")
+            self.phase = phase
+            self.bar = self.draw(steps, f"steps of {phase.lower()}") if self.draw else None
 
     def step(self, phase: str) -> None:
         """One step of a phase is done."""
@@ -44,6 +57,11 @@ class Phases:
         self.phase, self.bar = "", None
 
 
+def last_words(errors: list[str]) -> str:
+    """What TensorRT said before it gave up, in one line."""
+    return " ".join(" ".join(errors[-SAID:]).split())[:300] or "it does not say why"
+
+
 def log_of(trt: Any) -> Any:
     """A logger that keeps what is worth reading: `warnings` and `errors`."""
 
@@ -56,8 +74,10 @@ def log_of(trt: Any) -> Any:
         def log(self, severity: Any, text: str) -> None:
             if severity == trt.ILogger.WARNING:
                 self.warnings.append(text)
+                del self.warnings[:-KEPT]
             elif severity in (trt.ILogger.ERROR, trt.ILogger.INTERNAL_ERROR):
                 self.errors.append(text)
+                del self.errors[:-KEPT]
 
     return Log()
 

@@ -9,16 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from exporters.engine_device import numbers
-from exporters.engine_listen import Phases, log_of, monitor_of, stoppable
-from exporters.engine_options import INPUT, EngineOptions
-from sdk.errors import BackendError
+from runtimes.errors import BackendError
+from runtimes.tensorrt_device import numbers
+from runtimes.tensorrt_listen import Bar, Phases, log_of, monitor_of, stoppable
+from runtimes.tensorrt_options import INPUT, EngineOptions
 
 ALWAYS_TYPED = 11  # from this TensorRT on every network is strongly typed, and the flag is deprecated
 MIB = 2**20
 OF_MEMORY = ("outofmemory", "out of memory", "workspace")  # in errors that memory is behind
 
 Prepare = Callable[[Any], None]  # takes the builder's config
+Draw = Callable[[int, str], Bar]  # a progress bar of so many steps, of that
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,17 @@ class BuiltPlan:
 
 
 def build_plan(
-    trt: Any, source: bytes, options: EngineOptions, timing_cache: bytes = b"", prepare: Prepare = lambda _: None
+    trt: Any,
+    source: bytes,
+    options: EngineOptions,
+    timing_cache: bytes = b"",
+    prepare: Prepare = lambda _: None,
+    draw: Draw | None = None,
 ) -> BuiltPlan:
     """Parse the source and build its plan; raises BackendError with what TensorRT says against it.
 
-    timing_cache: of an earlier build, or empty; prepare: further settings, as TensorRT-RTX wants for other machines.
+    timing_cache: of an earlier build, or empty; prepare: further settings, as TensorRT-RTX wants for other machines;
+    draw: shows how far it is.
     """
     log = log_of(trt)
     builder = trt.Builder(log)
@@ -45,18 +52,19 @@ def build_plan(
     parse(trt, network, log, source)
     config = builder.create_builder_config()
     config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, options.workspace_mib * MIB)
+    config.clear_flag(trt.BuilderFlag.TF32)  # fp32 is fp32
     _add_profiles(builder, config, options)
     on_dla = _use_dla(trt, builder, network, config, options.dla_core)
     cache = _use_timings(config, timing_cache)
-    plan = _built(trt, builder, network, config, prepare)
+    plan = _built(trt, builder, network, config, (prepare, Phases(draw)))
     if plan is None:
         raise _refusal("build the engine", log.errors)
     return BuiltPlan(bytes(plan), bytes(cache.serialize()), tuple(log.warnings), network.num_layers, on_dla)
 
 
-def _built(trt: Any, builder: Any, network: Any, config: Any, prepare: Prepare) -> Any:
+def _built(trt: Any, builder: Any, network: Any, config: Any, steps: tuple[Prepare, Phases]) -> Any:
     """The serialised plan, or None where the builder gave up."""
-    phases = Phases()
+    prepare, phases = steps
     with stoppable() as stop:
         prepare(config)
         config.progress_monitor = monitor_of(trt, phases, stop)
@@ -72,8 +80,8 @@ def parse(trt: Any, network: Any, log: Any, source: bytes) -> None:
         return
     told = []
     for at in range(parser.num_errors):
-        error = parser.get_error(at)
-        told.append(f"{error.node_operator()} {error.node_name()}: {error.desc()}")
+        fault = parser.get_error(at)
+        told.append(f"{fault.node_operator()} {fault.node_name()}: {fault.desc()}")
     raise _refusal("parse the source", told or log.errors)
 
 

@@ -1,6 +1,6 @@
 """Which names of TensorRT our code uses, read from the code; as a program, which of them a set of bindings lacks.
 
-python -m tests.exporters.engine_calls FOLDER: the bindings in FOLDER, as JSON: version and missing names.
+python -m tests.engine_calls FOLDER: the bindings in FOLDER, as JSON: version and missing names.
 """
 
 from __future__ import annotations
@@ -13,22 +13,26 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.exporters.compiled import load_without_tensorrt
+from tests.compiled import load_without_tensorrt
 
-ROOT = Path(__file__).parents[2]
-RTX_ONLY = "engine_rtx.py"
+ROOT = Path(__file__).parents[1]
+RTX_ONLY = "tensorrt_rtx.py"
+STAND_IN = ROOT / "tests" / "stand_in"
+MODULE = {"__version__", "__name__"}  # that the bindings are no package of that name
 MODULES = ("trt", "rtx")  # the names that TensorRT's module goes by
-VARIABLES = {  # the names that its objects go by, in every file of exporters/engine*.py
+VARIABLES = {  # the names that its objects go by, in every file of runtimes/tensorrt*.py
     "builder": "Builder",
     "cache": "ITimingCache",
     "config": "IBuilderConfig",
     "context": "IExecutionContext",
     "engine": "ICudaEngine",
-    "error": "ParserError",
+    "fault": "ParserError",
+    "kernels": "IRuntimeCache",
     "network": "INetworkDefinition",
     "parser": "OnnxParser",
     "profile": "IOptimizationProfile",
     "runtime": "Runtime",
+    "settings": "IRuntimeConfig",
 }
 
 
@@ -43,9 +47,18 @@ def names_used(path: Path) -> set[str]:
     return found
 
 
+def names_defined(path: Path) -> set[str]:
+    """Every public name of a stand-in for TensorRT: classes, and what is in them."""
+    found: set[str] = set()
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            found |= {node.name, *(f"{node.name}.{name}" for part in node.body for name in _names(part))}
+    return found
+
+
 def files() -> list[Path]:
     """Where TensorRT is used."""
-    return sorted((ROOT / "exporters").glob("engine*.py"))
+    return sorted((ROOT / "runtimes").glob("tensorrt*.py"))
 
 
 def missing(module: object, names: set[str]) -> list[str]:
@@ -72,6 +85,21 @@ def _overridden(node: ast.ClassDef) -> Iterator[str]:
             yield from (f"{base.attr}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef))
 
 
+def _names(part: ast.stmt) -> Iterator[str]:
+    """The public names that a statement in a class defines."""
+    names: list[ast.expr | str] = []
+    if isinstance(part, (ast.FunctionDef, ast.ClassDef)):
+        names = [part.name]
+    elif isinstance(part, ast.Assign):
+        names = [one for target in part.targets for one in (target.elts if isinstance(target, ast.Tuple) else [target])]
+    elif isinstance(part, ast.AnnAssign):
+        names = [part.target]
+    for name in names:
+        text = name.id if isinstance(name, ast.Name) else str(name)
+        if not text.startswith("_"):
+            yield text
+
+
 def _has(value: object, chain: list[str]) -> bool:
     return not chain or (hasattr(value, chain[0]) and _has(getattr(value, chain[0]), chain[1:]))
 
@@ -83,7 +111,8 @@ def main(folder: str) -> None:
         load_without_tensorrt(Path(scratch), int(version.split(".")[0]))
         sys.path.insert(0, folder)
         bindings = importlib.import_module("tensorrt_bindings")
-    names = {name for path in files() if path.name != RTX_ONLY for name in names_used(path)} - {"__version__"}
+    names = {name for path in files() if path.name != RTX_ONLY for name in names_used(path)} - MODULE
+    names |= names_defined(STAND_IN / "tensorrt.py")
     found = {"version": bindings.__version__, "missing": missing(bindings, names), "checked": len(names)}
     sys.stdout.write(json.dumps(found) + "\n")
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.exporters.compiled import COMPILER
-from tests.exporters.engine_calls import ROOT, RTX_ONLY, VARIABLES, files, missing, names_used
+from tests.compiled import COMPILER
+from tests.engine_calls import ROOT, RTX_ONLY, STAND_IN, VARIABLES, files, missing, names_defined, names_used
 
 FOLDERS = [folder for folder in os.environ.get("SKT_TENSORRT_BINDINGS", "").split(os.pathsep) if folder]
 NOT_RUN = "not run: set SKT_TENSORRT_BINDINGS to folders of TensorRT's bindings"
@@ -26,7 +26,7 @@ NOT_RUN = "not run: set SKT_TENSORRT_BINDINGS to folders of TensorRT's bindings"
 @pytest.mark.skipif(not COMPILER, reason="not run: there is no C compiler")
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_the_bindings_have_every_name_that_is_used(folder: str) -> None:
-    words = [sys.executable, "-m", "tests.exporters.engine_calls", folder]
+    words = [sys.executable, "-m", "tests.engine_calls", folder]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
@@ -47,6 +47,7 @@ def test_tensorrt_rtx_has_every_name_that_is_used() -> None:
     import tensorrt_rtx
 
     assert missing(tensorrt_rtx, {name for path in files() for name in names_used(path)}) == []
+    assert missing(tensorrt_rtx, names_defined(STAND_IN / "tensorrt_rtx.py")) == []
 
 
 def test_the_names_are_read_from_the_code() -> None:
@@ -57,13 +58,21 @@ def test_the_names_are_read_from_the_code() -> None:
     assert {name.split(".")[0] for name in used} >= set(VARIABLES.values())
 
 
+def test_the_stand_in_has_the_names_that_the_backends_use() -> None:
+    defined = {name for path in STAND_IN.glob("*.py") for name in names_defined(path)}
+
+    assert {"IExecutionContext.execute_async_v3", "TensorIOMode.INPUT", "IRuntimeCache.deserialize"} <= defined
+
+
 def test_the_flags_that_newer_releases_dropped_are_not_used() -> None:
     used = {name for path in files() for name in names_used(path)}
 
     assert not used & {"BuilderFlag.FP16", "BuilderFlag.INT8", "NetworkDefinitionCreationFlag.EXPLICIT_BATCH"}
-    assert names_used(ROOT / "exporters" / RTX_ONLY) == {
-        "ComputeCapability.__members__",
+    assert {name.split(".")[0] for name in names_used(ROOT / "runtimes" / RTX_ONLY)} == {
         "ComputeCapability",
-        "IBuilderConfig.num_compute_capabilities",
-        "IBuilderConfig.set_compute_capability",
+        "CudaGraphStrategy",
+        "IBuilderConfig",
+        "ICudaEngine",
+        "IRuntimeCache",
+        "IRuntimeConfig",
     }
