@@ -97,11 +97,12 @@ def refit(
     """
     from distiller.evaluation import score_lines
     from distiller.parallel import check_alone
+    from distiller.refit import Fitting
     from distiller.refit import refit as run
 
     check_alone("refit")
     use_threads(threads)
-    scores = run(checkpoint, existing(data), out, settings=settings, steps=steps, nobody=nobody, stream=sys.stderr)
+    scores = run(checkpoint, existing(data), out, Fitting(steps, nobody, settings), stream=sys.stderr)
     if as_json:
         print_json({"checkpoint": str(out), **scores})
         return

@@ -8,7 +8,7 @@ error of each photo's count, in units of what the set's photos are off by at the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
@@ -34,7 +34,15 @@ NOBODY_PART = 0.25  # of the photos of a step
 BATCH = 12  # photos a step
 RATE = 5e-5  # learning rate at the start, beside weights of about 0.01
 LEAST_ERROR = 0.25  # people: the least unit of a set's errors
-NOBODY_WEIGHT = 8.0  # of errors in pictures of nobody, where a tenth of a person is one already
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """How the last convolution is fitted."""
+
+    steps: int = 3000
+    nobody: float = 8.0  # what errors in pictures of nobody weigh, in units of what those are off by at the start
+    settings: tuple[str, ...] = ()  # of the config: a set's weight is its share of the photos
 
 
 @dataclass(frozen=True)
@@ -57,29 +65,17 @@ class Last:
         return torch.relu(features.float() @ self.weight + self.bias).sum()
 
 
-def refit(
-    checkpoint: Path,
-    data: Path,
-    out: Path,
-    *,
-    settings: Sequence[str] = (),
-    steps: int,
-    stream: TextIO,
-    nobody: float = NOBODY_WEIGHT,
-) -> dict[str, dict[str, Scores]]:
-    """Write the checkpoint with its last convolution fitted anew; held-out photos' scores before and after.
-
-    nobody: what errors in pictures of nobody weigh, beside what they are off by at the start.
-    """
+def refit(checkpoint: Path, data: Path, out: Path, how: Fitting, *, stream: TextIO) -> dict[str, dict[str, Scores]]:
+    """Write the checkpoint with its last convolution fitted anew; held-out photos' scores before and after."""
     saved = store.load(checkpoint)
-    config = with_settings(config_of(saved), settings)
+    config = with_settings(config_of(saved), how.settings)
     network = store.network_of(saved).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     sets = read_sets(config, data)
     before = validate_sets(network, sets)
     groups = read_groups(network, sets, config, stream)
     last = network.head[-1]
     start = Last(last.weight.detach().flatten(), last.bias.detach())
-    fitted = fit(start, groups, shares(config), steps=steps, seed=config.seed, nobody=nobody)
+    fitted = fit(start, groups, shares(config), how, seed=config.seed)
     with torch.no_grad():
         last.weight.copy_(fitted.weight.view_as(last.weight))
         last.bias.copy_(fitted.bias)
@@ -89,7 +85,7 @@ def refit(
         out,
         store.Checkpoint(
             tensors,
-            {**saved.facts, "refit": {"settings": list(settings), "steps": steps, "nobody": nobody}, "metrics": after},
+            {**saved.facts, "refit": asdict(how), "metrics": after},
         ),
     )
     return {"before": before, "after": after}
@@ -137,19 +133,18 @@ def fit(
     start: Last,
     groups: dict[str, list[Photo]],
     parts: dict[str, float],
+    how: Fitting,
     *,
-    steps: int,
     seed: int,
-    nobody: float = NOBODY_WEIGHT,
 ) -> Last:
     """The last convolution that counts the groups' photos with the least error, groups drawn by their parts."""
     units = {name: _mean_error(start, photos) for name, photos in groups.items()}
-    units[NOBODY] /= nobody
+    units[NOBODY] /= how.nobody
     last = Last(*(nn.Parameter(value.clone()) for value in (start.weight, start.bias)))
     optimizer = torch.optim.Adam([last.weight, last.bias], RATE)
     rng, names = np.random.default_rng(seed), list(groups)
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = RATE * (1 - step / steps)
+    for step in range(how.steps):
+        optimizer.param_groups[0]["lr"] = RATE * (1 - step / how.steps)
         costs = []
         for name in rng.choice(names, BATCH, p=[parts[name] for name in names]):
             photo = groups[name][int(rng.integers(len(groups[name])))]

@@ -14,7 +14,7 @@ from distiller import checkpoint as store
 from distiller.commands import main
 from distiller.config import TrainConfig, read_config
 from distiller.networks import build
-from distiller.refit import NOBODY, Last, Photo, fit, refit, shares
+from distiller.refit import NOBODY, Fitting, Last, Photo, fit, refit, shares
 from distiller.trainer import Trainer
 from tests.tolerances import COUNT_RELATIVE
 
@@ -33,17 +33,26 @@ def test_the_fit_counts_its_photos_with_less_error_and_fewer_people_where_nobody
     groups = {"crowd": [photo(people, people) for people in (20, 50, 90)], NOBODY: [photo(0, 7), photo(0, 8)]}
     start = Last(torch.full((8,), 0.01), torch.zeros(1))
 
-    fitted = fit(start, groups, {"crowd": 0.75, NOBODY: 0.25}, steps=300, seed=1)
+    fitted = fit(start, groups, {"crowd": 0.75, NOBODY: 0.25}, Fitting(300), seed=1)
 
     assert error(fitted, groups["crowd"]) < error(start, groups["crowd"])
     assert error(fitted, groups[NOBODY]) < error(start, groups[NOBODY])
+
+
+def test_pictures_of_nobody_count_for_more_where_they_weigh_more() -> None:
+    groups = {"crowd": [photo(people, people) for people in (20, 50, 90)], NOBODY: [photo(0, 7), photo(0, 8)]}
+    start, parts = Last(torch.full((8,), 0.01), torch.zeros(1)), {"crowd": 0.75, NOBODY: 0.25}
+
+    light, heavy = (fit(start, groups, parts, Fitting(300, nobody), seed=1) for nobody in (0.1, 50))
+
+    assert error(heavy, groups[NOBODY]) < error(light, groups[NOBODY])
 
 
 def test_the_same_seed_fits_the_same() -> None:
     groups = {"crowd": [photo(30, 1)], NOBODY: [photo(0, 2)]}
     start, parts = Last(torch.full((8,), 0.01), torch.zeros(1)), {"crowd": 0.5, NOBODY: 0.5}
 
-    one, other = (fit(start, groups, parts, steps=20, seed=4) for _ in range(2))
+    one, other = (fit(start, groups, parts, Fitting(20), seed=4) for _ in range(2))
 
     assert torch.equal(one.weight, other.weight)
     assert torch.equal(one.bias, other.bias)
@@ -85,7 +94,7 @@ def test_the_checkpoint_differs_in_its_last_convolution_alone(
     start = start_of(tiny, tmp_path)
     saved = store.load(start)
 
-    scores = refit(start, drawn_set, tmp_path / "out", steps=3, stream=io.StringIO())
+    scores = refit(start, drawn_set, tmp_path / "out", Fitting(3), stream=io.StringIO())
 
     before, after = saved.group("ema"), store.load(tmp_path / "out").group("model")
     changed = {key for key, value in before.items() if not torch.equal(value, after[key])}
