@@ -30,13 +30,13 @@ from sdk.timing import Stopwatch
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 FRAME, HD, UHD = (576, 864), (1080, 1920), (4320, 7680)
 QUARTER, FULL, EAGER = "bl/4, random weights,", "bl/1, random weights,", "CSRNet, eager PyTorch"
-QUICK = "googlenet-quick/1, random weights,"
+QUICK = "quick"
 LWCC = f"{EAGER}, file shrunk to 1000 pixels (LWCC's way)"
 INT8, FP32 = "openvino-int8", "openvino-fp16"  # the latter computes in fp32 on a CPU
 RUNS: dict[str, dict[str, Any]] = {
-    "frame": {"size": FRAME, "compare": ("torch", "benchmark_app", "bl/4", "googlenet-quick/1", "bl/1", "teacher")},
+    "frame": {"size": FRAME, "compare": ("torch", "benchmark_app", "bl/4", "quick", "bl/1", "teacher")},
     "file": {"size": HD, "compare": ("torch", "bl/4"), "from_file": True, "asked": Asked(threads=2, max_side=1000)},
-    "hd": {"size": HD, "compare": ("bl/4", "googlenet-quick/1")},
+    "hd": {"size": HD, "compare": ("bl/4", "quick")},
     "one-thread": {"size": FRAME, "compare": ("bl/4",), "asked": Asked(threads=1, all_variants=True)},
     "uhd": {"size": UHD, "from_file": True, "rounds": 1},
 }
@@ -75,7 +75,7 @@ def promises(record: dict[str, Any]) -> Iterator[Promise]:
             yield at_least(f"1080p JPEG shrunk to 1000 pixels against LWCC's way, {name}", 40, 120, found)
     if "hd" in runs:
         quick = times(runs["hd"], f"{QUICK} {INT8}", f"{QUARTER} {INT8}")
-        yield at_least("googlenet-quick against 1/4-BL, 1080p, INT8", 2.5, 4, quick)
+        yield at_least("quick against 1/4-BL, 1080p, INT8", 2.5, 4, quick)
         yield at_least(
             "default against 1/4-BL, 1080p, INT8", 2.5, 4, times(runs["hd"], f"default {INT8}", f"{QUARTER} {INT8}")
         )
@@ -102,7 +102,7 @@ def _of_frames(run: dict[str, Any], record: dict[str, Any]) -> Iterator[Promise]
         found = times(run, f"default {variant}", f"{QUARTER} {variant}")
         yield at_least(f"default against 1/4-BL, 576x864, {precision}", 2.5, 4, found)
         quick = times(run, f"{QUICK} {variant}", f"{QUARTER} {variant}")
-        yield at_least(f"googlenet-quick against 1/4-BL, 576x864, {precision}", 2.5, 4, quick)
+        yield at_least(f"quick against 1/4-BL, 576x864, {precision}", 2.5, 4, quick)
     counting = row(run, f"default {INT8}")
     over = {"found": counting["overhead"], "by_processor": counting["overhead_processor"], "clean": clean(counting)}
     yield at_most("CrowdCounter.count over the bare engine call", 0.10, 0.05, over)

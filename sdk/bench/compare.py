@@ -15,6 +15,7 @@ from sdk.bench.contenders import Asked, Contender, Photo, of_package
 from sdk.errors import ConfigError, ExportError
 from sdk.manifest import Manifest
 from sdk.package import Package
+from sdk.shipped import SHIPPED, shipped
 
 TORCH, TEACHER, TOOL = "torch", "teacher", "benchmark_app"
 EAGER = "exporters.eager:Eager"
@@ -27,13 +28,15 @@ TEACHERS = {
     "googlenet-tiny": "googlenet-deep",
 }  # student's network: its teacher's
 NETWORK = re.compile(r"([a-z][a-z0-9-]*)/([1-9][0-9]{0,2})")
-KNOWN = "torch, teacher, benchmark_app, or a network such as bl/4"
+KNOWN = "torch, teacher, benchmark_app, a package such as quick or NAME.skt, or a network such as bl/4"
 
 Tell = Callable[[str], None]
 
 
 def check(word: str) -> None:
     """Refuse what nobody can compare with, and say what is to be installed."""
+    if is_package(word):
+        return
     if word not in NEEDS and not NETWORK.fullmatch(word):
         raise ConfigError(f"cannot compare with {word!r}", hint=f"known: {KNOWN}")
     missing = [name for name in NEEDS.get(word, NEEDS[TEACHER]) if importlib.util.find_spec(name) is None]
@@ -55,6 +58,8 @@ def comparisons(
             found += eager(own[0], photo)
         elif word == TOOL:
             found += tools(package, own, photo)
+        elif is_package(word):
+            found += same_of(shipped(word), own, photo, word)
         else:
             network = teacher_of(package) if word == TEACHER else word
             teaches = network in {f"{name}/1" for name in TEACHERS.values()}  # in INT8 it takes minutes to export
@@ -102,11 +107,21 @@ def untrained(network: str, own: Sequence[Contender], photo: Photo, folder: Path
     if done.returncode:
         told = (done.stderr.strip().splitlines() or ["no word"])[-1].removeprefix("error: ")
         raise ExportError(f"{network} cannot be exported: {told}")
+    for same in same_of(path, own, photo, f"{network}, random weights,"):
+        yield replace(same, network=f"{network}, random weights")
+
+
+def same_of(path: Path, own: Sequence[Contender], photo: Photo, label: str) -> Iterator[Contender]:
+    """Another package's variants of the same names, in the same engines and precisions."""
     for one in own:
         request = Request(one.options["device"], one.engine, one.options["precision"], one.variant)
         asked = Asked(request, one.threads, one.options["in_flight"], max_side=one.options["max_side"])
-        (same,) = of_package(path, asked, photo, f"{network}, random weights,")[:1]
-        yield replace(same, network=f"{network}, random weights")
+        yield from of_package(path, asked, photo, label)[:1]
+
+
+def is_package(word: str) -> bool:
+    """Whether to compare with a package."""
+    return word in SHIPPED or word.endswith(".skt")
 
 
 def teacher_of(package: Path) -> str:

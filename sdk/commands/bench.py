@@ -27,7 +27,7 @@ FILE = click.Path(path_type=Path)
     multiple=True,
     metavar="WHAT",
     help="torch: CSRNet in eager PyTorch. teacher: the teacher in the same engines. benchmark_app: OpenVINO's tool. "
-    "NAME/N, such as bl/4: that network with random weights. Repeat it.",
+    "A package: quick, or NAME.skt. NAME/N, such as bl/4: that network with random weights. Repeat it.",
 )
 @click.option("--size", default="864x576", show_default=True, metavar="WxH", help="Pixels of the photo.")
 @click.option("--photo", type=FILE, help="Count this photo, at its own size.")

@@ -67,6 +67,16 @@ def test_the_chosen_variant_stands_beside_fp32_in_a_table(int8: Path) -> None:
     assert " as fast as tiny openvino-fp32" in result.stdout
 
 
+def test_another_package_takes_part_with_the_same_variants(int8: Path, tmp_path: Path) -> None:
+    other = write_tiny(tmp_path / "other.skt", int8="passed")
+
+    result = run(int8, "--compare", other)
+
+    assert result.exit_code == 0, result.output
+    assert f"{other} openvino-int8" in result.stdout
+    assert f"{other} openvino-fp32" in result.stdout
+
+
 def test_a_file_is_counted_with_its_decoding(int8: Path) -> None:
     result = run(int8, "--from-file", "--json")
 
@@ -101,6 +111,7 @@ def test_a_variant_that_does_not_load_is_told_and_the_others_are_measured(tmp_pa
         (["--size", "864"], 2, "size '864' is not WIDTHxHEIGHT (write 864x576)"),
         (["--size", "32x32"], 2, "size 32x32 is below 64 pixels a side (try 864x576)"),
         (["--compare", "tensorflow"], 2, "cannot compare with 'tensorflow'"),
+        (["--compare", "none.skt"], 4, "cannot open model package 'none.skt'"),
         (["--compare", "vgg/4"], 6, "vgg/4 cannot be exported: "),
         (["--dataset", "points"], 2, "--dataset needs --root"),
         (["--dataset", "points", "--root", "none.csv"], 3, "none.csv"),
