@@ -15,7 +15,7 @@ from typing import Any
 from pictures import scatter, worst_maps
 
 from sdk.package import Package
-from sdk.shipped import DEFAULT_PACKAGE, SHIPPED
+from sdk.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -54,8 +54,9 @@ The photo of each set that was counted worst, as people in squares: the photos t
 
 def main() -> None:
     """Write, or check."""
-    texts = {ROOT / "README.md": readme(), ROOT / "docs" / "model-card.md": model_card()}
     docs = ROOT / "docs"
+    texts = {ROOT / "README.md": readme(), docs / "model-card.md": model_card("default") + PICTURES}
+    texts |= {docs / "model-card-quick.md": model_card("quick")}
     texts |= {docs / "export.md": export_page(), docs / "trust.md": trust_page(), docs / "bench.md": bench_page()}
     texts |= {docs / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
@@ -247,10 +248,10 @@ def int8_row(way: dict[str, Any]) -> str:
     return f"| {way['label']} | {figures} | {speed} | {'yes' if way['passed'] else 'no'} |\n"
 
 
-def model_card() -> str:
-    """The default package's model card, and the pictures of what its figures sum up."""
-    with Package.open(DEFAULT_PACKAGE) as package:
-        return package.model_card + PICTURES
+def model_card(name: str) -> str:
+    """A shipped package's model card."""
+    with Package.open(name) as package:
+        return package.model_card
 
 
 def pictures() -> dict[str, str]:
