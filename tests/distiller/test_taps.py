@@ -31,12 +31,13 @@ def photos() -> torch.Tensor:
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_network_has_six_taps_from_fine_to_coarse(name: str) -> None:
-    tapped = run_tapped(build(name, 16), photos())
+    network = build(name, 16)
+    tapped = run_tapped(network, photos())
 
     heights = [one.shape[2] for one in tapped.maps]
     assert len(heights) == 6
     assert heights == sorted(heights, reverse=True)
-    assert heights[-1] == tapped.density.shape[1] == 4
+    assert heights[-1] * network.spread == tapped.density.shape[1] == 4
 
 
 @pytest.mark.parametrize("name", ["bl", "csrnet"])

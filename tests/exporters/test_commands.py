@@ -144,7 +144,7 @@ def test_alone_it_shows_its_help() -> None:
 @pytest.mark.parametrize(
     ("words", "exit_code", "told"),
     [
-        (("-m", "{tmp}/none"), 4, "cannot open model package"),
+        (("-m", "{tmp}/none"), 4, "no checkpoint or model package"),
         (("-m", "{tmp}"), 4, "neither a checkpoint nor a model package (expected facts.json or manifest.json in it)"),
         (("-m", "{run}"), 4, "neither a checkpoint nor a model package (did you mean {run}/last?)"),
         (("-m", "{run}/last/tensors.safetensors"), 4, "is one file of a checkpoint (give its folder: {run}/last)"),

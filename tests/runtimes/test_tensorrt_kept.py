@@ -160,7 +160,7 @@ def test_an_engine_that_is_given_is_used(folder: Path, tmp_path: Path) -> None:
 
     with opened(tmp_path / "nowhere", plan=mine) as backend:
         counts_right(backend, photos(2))
-    assert not (tmp_path / "nowhere").exists()
+    assert not (tmp_path / "nowhere" / "engines").exists()
 
 
 @pytest.mark.parametrize(
