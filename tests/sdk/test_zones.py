@@ -85,7 +85,7 @@ def test_what_is_wrong_is_said_in_one_line(data: dict[str, Any], said: str, tmp_
         ("z.json", "{", "z.json cannot be read as JSON"),
         ("z.json", "[]", "z.json holds list, expected an object"),
         ("z.json", '{"type": 1, "type": 2}', "key 'type' is given twice"),
-        ("z.yaml", "- 1", "z.yaml holds list"),
+        ("z.yaml", "- 1", "z.yaml holds a list"),
         ("z.toml", "", "ends with '.toml'.*choose .yaml"),
     ],
 )
