@@ -47,7 +47,7 @@ class TeacherConfig:
     intra: float = 0.0  # of Intra-Layer Pattern Transfer
     inter: float = 0.0  # of Inter-Layer Relation Transfer
     taps: str = "full"  # full: each at its own resolution; pooled: all pooled to the smallest before they are adapted
-    autocast: str = "bfloat16"  # number format of the teacher's convolutions, or off
+    autocast: str = "auto"  # number format of the teacher's convolutions: bfloat16, off, or bfloat16 where it pays
 
     def __post_init__(self) -> None:
         weights = {"soft": self.soft, "intra": self.intra, "inter": self.inter}
@@ -101,7 +101,7 @@ class TrainConfig:
     save_every: int = 250  # steps
     validate_every: int = 1000  # steps
     device: str = "auto"  # auto: a GPU where there is one
-    autocast: str = "bfloat16"  # number format of the convolutions, or off
+    autocast: str = "auto"  # number format of the convolutions: bfloat16, off, or bfloat16 where it pays
     cache_gb: float = 8.0  # decoded photos kept in memory
 
     def __post_init__(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from distiller.googlenet import at_half_the_size
+from distiller.googlenet import at_half_the_size, without_rim
 from distiller.networks import Architecture, CountingNetwork
 from sdk.errors import ConfigError
 
@@ -15,7 +15,7 @@ QUICK, TINY = "googlenet-quick", "googlenet-tiny"
 def start_state(source: CountingNetwork, held: Architecture, wanted: Architecture) -> dict[str, Tensor]:
     """What of a network without batch normalisation is to be copied into another architecture: all of it, or a part.
 
-    googlenet -> googlenet-quick: answers each photo as the other does one of half its size, shrunk by means.
+    googlenet -> googlenet-quick: answers each photo nearly as the other does one of half its size.
     googlenet-quick -> googlenet-tiny: the front end up to inception 3a; the head is left to be started afresh.
     Raises ConfigError for any other pair.
     """
@@ -24,7 +24,7 @@ def start_state(source: CountingNetwork, held: Architecture, wanted: Architectur
         return state
     pair = (held.name, wanted.name)
     if (held.n, held.batch_norm) == (wanted.n, wanted.batch_norm) and pair == ("googlenet", QUICK):
-        return {**state, CONV1: at_half_the_size(state[CONV1])}
+        return {**state, CONV1: without_rim(at_half_the_size(state[CONV1]))}
     if (held.n, held.batch_norm) == (wanted.n, wanted.batch_norm) and pair == (QUICK, TINY):
         own = wanted.build().frontend.state_dict()
         return {f"frontend.{name}": state[f"frontend.{name}"] for name in own}

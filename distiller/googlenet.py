@@ -100,8 +100,8 @@ def googlenet_deep(n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
 def googlenet_quick(n: int = 1, *, batch_norm: bool = False) -> CountingNetwork:
     """GoogLeNet to inception 4a at twice the stride, for small devices. 1.32 M parameters and 3.7 GMAC at 576x864.
 
-    Its first convolution has filters of twice the size, so that it can start as googlenet on photos of half the size,
-    and looks at pixels that such a photo has lost.
+    Its first convolution has filters of twice the size less a rim, so that it can start close to googlenet on photos of
+    half the size, and looks at pixels that such a photo has lost.
     """
     stem = _quick_stem(n, batch_norm=batch_norm)
     return _googlenet(n, ("4a",), (96, 96, 64), batch_norm=batch_norm, stem=stem, spread=2)
@@ -134,8 +134,8 @@ def _stem(n: int, *, batch_norm: bool, kernel: int = 7, stride: int = 2) -> Part
 
 
 def _quick_stem(n: int, *, batch_norm: bool) -> Parts:
-    """At twice the stride, its first filters at twice the size."""
-    return _stem(n, batch_norm=batch_norm, kernel=14, stride=4)
+    """At twice the stride, its first filters at twice the size less a rim: that convolution is a third of the time."""
+    return _stem(n, batch_norm=batch_norm, kernel=12, stride=4)
 
 
 def _googlenet(
@@ -213,8 +213,8 @@ def _copy(conv: nn.Conv2d, weights: Mapping[str, Tensor], name: str, where: str)
         if key not in weights:
             raise ArtifactError(f"{where} holds no {key} of the network's front end")
         value = weights[key]
-        if value.ndim == own.ndim == 4 and 2 * value.shape[3] == own.shape[3]:
-            value = at_half_the_size(value)
+        if value.ndim == own.ndim == 4 and 2 * value.shape[3] == own.shape[3] + 2:
+            value = without_rim(at_half_the_size(value))
         if value.shape != own.shape:
             have, want = tuple(value.shape), tuple(own.shape)
             raise ArtifactError(f"{where}: {key} has shape {have}, the network's has {want}")
@@ -224,6 +224,17 @@ def _copy(conv: nn.Conv2d, weights: Mapping[str, Tensor], name: str, where: str)
 def at_half_the_size(weight: Tensor) -> Tensor:
     """Filters (o, i, k, k) for means over 2x2 pixels -> (o, i, 2k, 2k) for the pixels themselves."""
     return F.interpolate(weight, scale_factor=2.0, mode="nearest") / 4
+
+
+def without_rim(weight: Tensor) -> Tensor:
+    """Filters (o, i, k, k) -> (o, i, k - 2, k - 2): what the rim weighs goes to the weights beside it."""
+    inner = weight[:, :, 1:-1].clone()
+    inner[:, :, 0] += weight[:, :, 0]
+    inner[:, :, -1] += weight[:, :, -1]
+    cut = inner[..., 1:-1].clone()
+    cut[..., 0] += inner[..., 0]
+    cut[..., -1] += inner[..., -1]
+    return cut
 
 
 def _take_in_pixels(conv: nn.Conv2d) -> None:

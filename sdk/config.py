@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """YAML in which a key given twice is an error, and 1e-3 is a number; YAML 1.1 takes it for text."""
+    """YAML in which a key given twice is an error, 1e-3 is a number, and on and off are words; not so in YAML 1.1."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT002 - PyYAML's
         seen = []
@@ -34,6 +34,9 @@ class _StrictLoader(yaml.SafeLoader):
 _StrictLoader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
+for first in "oO":
+    del _StrictLoader.yaml_implicit_resolvers[first]  # those of on and off, which are settings' values here
+SWITCHED = {"on": True, "off": False}
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -136,6 +139,8 @@ def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     truth = isinstance(value, bool)  # to Python also a 0 or 1
     if hint is float and isinstance(value, int) and not truth:
         return float(value)
+    if hint is bool and isinstance(value, str) and value in SWITCHED:
+        return SWITCHED[value]
     if hint is Path and isinstance(value, str):
         return Path(value)
     if of_its_type and (hint is bool or not truth):

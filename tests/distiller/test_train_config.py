@@ -42,7 +42,7 @@ def test_the_shipped_recipes_hold_photos_out_of_every_set() -> None:
 def test_a_config_from_before_a_key_means_the_same() -> None:
     config = TrainConfig("bl", 4, {"own": SetConfig("points", "own")})
 
-    assert (config.objective, config.autocast, config.empty_scenes) == ("bayesian", "bfloat16", 0.0)
+    assert (config.objective, config.autocast, config.empty_scenes) == ("bayesian", "auto", 0.0)
     assert (config.balance, config.last_lr) == (0.0, 1.0)
     assert (config.schedule, config.accumulate, config.shards, config.teacher.used) == ("linear", 1, 0, False)
 
@@ -73,7 +73,7 @@ def test_settings_override_the_recipe() -> None:
         ("teacher: {soft_loss: l1}\n", r"unknown teacher.soft_loss 'l1' \(known: density-mse, poisson\)"),
         ("teacher: {taps: half}\n", r"unknown teacher.taps 'half' \(known: full, pooled\)"),
         ("device: tpu\n", r"unknown device 'tpu' \(known: auto, cpu, cuda\)"),
-        ("autocast: int8\n", r"unknown autocast 'int8' \(known: bfloat16, off\)"),
+        ("autocast: int8\n", r"unknown autocast 'int8' \(known: auto, bfloat16, off\)"),
         ("augment: {crop: 8}\n", "setting augment.crop is 8, expected 16 to 8192"),
     ],
 )

@@ -121,3 +121,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_setting_that_cannot_be_set_is_refused(setting: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         with_overrides({"name": "a"}, [setting])
+
+
+def test_on_and_off_are_words_where_words_are_expected_and_switches_elsewhere(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("name: off\nflip: off\n")
+
+    recipe = parse(Recipe, with_overrides(read_yaml(path), ["sets=[on]"]))
+
+    assert (recipe.name, recipe.flip, recipe.sets) == ("off", False, ("on",))
+    assert parse(Recipe, {"name": "a", "flip": "on"}).flip is True
