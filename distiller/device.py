@@ -41,7 +41,7 @@ def autocast(device: torch.device, setting: str) -> AbstractContextManager[objec
 def computes_bfloat16(device_type: str) -> bool:
     """Whether the GPU, or this CPU, has instructions for bfloat16."""
     if device_type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return "bf16" in cpu_flags()
 
 
