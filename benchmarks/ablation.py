@@ -19,9 +19,11 @@ from typing import Any
 import click
 import torch
 
+from distiller import checkpoint as store
 from distiller.folder import environment
 from distiller.objectives import OBJECTIVES
 from sdk.files import write_whole
+from sdk.package import Package
 
 RESULTS = Path(__file__).parent / "results"
 RECIPE = "googlenet-tiny"
@@ -56,6 +58,7 @@ def main(
     common = ["--recipe", RECIPE, "--data", str(data), "--weights", str(weights), "--threads", str(threads)]
     same = ["schedule=cosine", f"steps={steps}", f"validate_every={steps}", "batch=8", "augment.crop=256", "lr=0.0001"]
     result: dict[str, Any] = {"recipe": RECIPE, "settings": same, "steps": steps, "scored": SCORED, "ways": {}}
+    result["teacher"] = None if teacher is None else told(teacher)
     result["environment"] = environment(torch.device("cpu"))
     for seed in range(1, seeds + 1):
         for way, settings in WAYS[name].items():
@@ -67,6 +70,15 @@ def main(
             about["seeds"][str(seed)] = scores
             click.echo(f"{way}, seed {seed}: MAE {scores['mae']:.1f}, bias {scores['bias']:+.1f}")
             write_whole(RESULTS / f"ablation-{name}.json", (json.dumps(result, indent=1) + "\n").encode())
+
+
+def told(teacher: Path) -> str:
+    """A package by name and version, a checkpoint by its architecture and step."""
+    if teacher.suffix == ".skt":
+        with Package.open(teacher) as package:
+            return f"{package.manifest.name} {package.manifest.version}"
+    checkpoint = store.load(teacher)
+    return f"{store.architecture_of(checkpoint)} at step {checkpoint.facts['step']}"
 
 
 def trained(arguments: list[str]) -> dict[str, float]:

@@ -58,6 +58,7 @@ def main() -> None:
     texts = {ROOT / "README.md": readme(), docs / "model-card.md": model_card("default") + PICTURES}
     texts |= {docs / "model-card-quick.md": model_card("quick")}
     texts |= {docs / "export.md": export_page(), docs / "trust.md": trust_page(), docs / "bench.md": bench_page()}
+    texts |= {docs / "distilling.md": distilling_page()}
     texts |= {docs / "images" / name: picture for name, picture in pictures().items()}
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" not in sys.argv:
@@ -135,6 +136,32 @@ def bench_page() -> str:
     """docs/bench.md with what must hold and what was found, once that was measured."""
     text = (ROOT / "docs" / "bench.md").read_text("utf-8")
     return filled(text, "promises", promise_lines(read("speed")["promises"])) if (RESULTS / SPEED).exists() else text
+
+
+def distilling_page() -> str:
+    """docs/distilling.md with what each part of the transfer did for a student."""
+    text = (ROOT / "docs" / "distilling.md").read_text("utf-8")
+    return filled(text, "ablation", ablation_table(read("ablation-transfer")))
+
+
+def ablation_table(record: dict[str, Any]) -> str:
+    """Each way's errors, a column a seed, their mean and half of the range."""
+    seeds = sorted({seed for way in record["ways"].values() for seed in way["seeds"]})
+    head = (
+        f"`{record['recipe']}`, {record['steps']} steps on the same crops of the recipe's sets, scored on ShanghaiTech A's "
+        f"held-out photos (`benchmarks/ablation.py transfer`; teacher: {record['teacher']}). MAE, and mean signed error:\n\n"
+        f"| way | {' | '.join(f'seed {seed}' for seed in seeds)} | mean MAE | half of the range |\n"
+        f"|---|{'---|' * len(seeds)}---|---|\n"
+    )
+    return head + "".join(ablation_row(name, way["seeds"], seeds) for name, way in record["ways"].items())
+
+
+def ablation_row(name: str, scores: dict[str, Any], seeds: list[str]) -> str:
+    """One way."""
+    told = [f"{scores[seed]['mae']:.1f} ({scores[seed]['bias']:+.0f})" if seed in scores else "-" for seed in seeds]
+    errors = [one["mae"] for one in scores.values()]
+    spread = f"{(max(errors) - min(errors)) / 2:.1f}" if len(errors) > 1 else "-"
+    return f"| {name} | {' | '.join(told)} | {sum(errors) / len(errors):.1f} | {spread} |\n"
 
 
 def filled(text: str, name: str, table: str) -> str:

@@ -30,6 +30,7 @@ from distiller.validation import Scores, validate_sets
 NOBODY = "nobody"
 PHOTOS = 200  # of each set
 SCENES, PATTERNS, PATTERN_SIDE = 40, 60, 512  # pictures of nobody; pixels
+PLAIN = (0, 8, 32, 64, 128, 192, 255)  # brightness of plain pictures of nobody: a covered lens, a camera at night
 NOBODY_PART = 0.25  # of the photos of a step
 BATCH = 12  # photos a step
 RATE = 5e-5  # learning rate at the start, beside weights of about 0.01
@@ -112,6 +113,7 @@ def read_groups(
     rng, nothing = np.random.default_rng(config.seed), np.zeros((0, 2), np.float32)
     pictures = [drawn_scene(seed) for seed in range(SCENES)]
     pictures += [empty_crop(PATTERN_SIDE, rng).image for _ in range(PATTERNS)]
+    pictures += [np.full((PATTERN_SIDE, PATTERN_SIDE, 3), brightness, np.uint8) for brightness in PLAIN]
     groups[NOBODY] = [read_features(network, picture, nothing, config) for picture in pictures]
     return groups
 
