@@ -28,6 +28,11 @@ from sdk.package import Package
 RESULTS = Path(__file__).parent / "results"
 RECIPE = "googlenet-tiny"
 SCORED = "shanghaitech-a"
+SAME = (
+    *("schedule=cosine", "batch=6", "augment.crop=256", "lr=0.0002", "empty=0.12"),
+    *("sets.shanghaitech-a.weight=0.48", "sets.shanghaitech-b.weight=0.38"),
+    *("sets.beijing-brt.weight=0.06", "sets.drawn.weight=0.08"),
+)
 SOFT, INTRA, INTER = ("teacher.soft=0.5", "teacher.soft_loss=poisson"), ("teacher.intra=10",), ("teacher.inter=50",)
 POOLED, ALONE = ("teacher.taps=pooled",), ("teacher.soft=0",)
 TRANSFER = {
@@ -46,30 +51,47 @@ WAYS = {"transfer": TRANSFER, "objectives": {name: (*ALONE, f"objective={name}")
 @click.option("--weights", type=click.Path(path_type=Path, exists=True, file_okay=False), required=True)
 @click.option("--teacher", type=click.Path(path_type=Path, exists=True), help="For transfer: what to learn from.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs.")
-@click.option("--steps", type=click.IntRange(min=1), default=400, show_default=True)
-@click.option("--seeds", type=click.IntRange(min=1), default=2, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--seed", "seeds", type=int, multiple=True, default=(1, 2), show_default=True, help="Repeat it for more.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 def main(
-    name: str, data: Path, weights: Path, teacher: Path | None, out: Path, steps: int, seeds: int, threads: int
+    name: str,
+    data: Path,
+    weights: Path,
+    teacher: Path | None,
+    out: Path,
+    steps: int,
+    seeds: tuple[int, ...],
+    threads: int,
 ) -> None:
-    """Train, and write the scores after every run."""
+    """Train, and add the scores to the results after every run; other seeds of the same settings stay."""
     if name == "transfer" and teacher is None:
         raise click.UsageError("transfer needs --teacher CHECKPOINT")
     common = ["--recipe", RECIPE, "--data", str(data), "--weights", str(weights), "--threads", str(threads)]
-    same = ["schedule=cosine", f"steps={steps}", f"validate_every={steps}", "batch=8", "augment.crop=256", "lr=0.0001"]
-    result: dict[str, Any] = {"recipe": RECIPE, "settings": same, "steps": steps, "scored": SCORED, "ways": {}}
-    result["teacher"] = None if teacher is None else told(teacher)
-    result["environment"] = environment(torch.device("cpu"))
-    for seed in range(1, seeds + 1):
+    same = [*SAME, f"steps={steps}", f"validate_every={steps}"]
+    about = {"recipe": RECIPE, "settings": same, "steps": steps, "scored": SCORED}
+    about["teacher"] = None if teacher is None else told(teacher)
+    for seed in seeds:
         for way, settings in WAYS[name].items():
             folder = out / f"{name}-{'-'.join(way.replace(',', '').split())}-{seed}"
             taught = [] if settings[:1] == ALONE else ["--teacher", str(teacher)]
             chosen = [part for s in (*same, *settings, f"seed={seed}") for part in ("--set", s)]
             scores = trained([*common, *taught, *chosen, "--out", str(folder)])
-            about = result["ways"].setdefault(way, {"settings": list(settings), "seeds": {}})
-            about["seeds"][str(seed)] = scores
             click.echo(f"{way}, seed {seed}: MAE {scores['mae']:.1f}, bias {scores['bias']:+.1f}")
-            write_whole(RESULTS / f"ablation-{name}.json", (json.dumps(result, indent=1) + "\n").encode())
+            add(RESULTS / f"ablation-{name}.json", about, WAYS[name], (way, seed), scores)
+
+
+def add(
+    path: Path, about: dict[str, Any], ways: dict[str, tuple[str, ...]], run: tuple[str, int], scores: dict[str, float]
+) -> None:
+    """A run's scores among those of the same settings; results of others are replaced."""
+    result: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if any(result.get(key) != value for key, value in about.items()):
+        fresh = {way: {"settings": list(settings), "seeds": {}} for way, settings in ways.items()}
+        result = {**about, "environment": environment(torch.device("cpu")), "ways": fresh}
+    way, seed = run
+    result["ways"][way]["seeds"][str(seed)] = scores
+    write_whole(path, (json.dumps(result, indent=1) + "\n").encode())
 
 
 def told(teacher: Path) -> str:
