@@ -161,7 +161,9 @@ def ablation_table(record: dict[str, Any]) -> str:
         f"| way | {' | '.join(f'seed {seed}' for seed in seeds)} | mean MAE | half of the range |\n"
         f"|---|{'---|' * len(seeds)}---|---|\n"
     )
-    return head + "".join(ablation_row(name, way["seeds"], seeds) for name, way in record["ways"].items())
+    return head + "".join(
+        ablation_row(name, way["seeds"], seeds) for name, way in record["ways"].items() if way["seeds"]
+    )
 
 
 def ablation_row(name: str, scores: dict[str, Any], seeds: list[str]) -> str:
