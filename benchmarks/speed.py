@@ -49,7 +49,8 @@ Promise = dict[str, Any]
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=2.0, show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(list(RUNS)), help="Run these alone; repeat it.")
 @click.option("--results", type=click.Path(path_type=Path), default=RESULTS)
-def main(rounds: int, seconds: float, only: tuple[str, ...], results: Path) -> None:
+@click.option("--processor", help="What to call this machine's processor, where its own name tells too little.")
+def main(rounds: int, seconds: float, only: tuple[str, ...], results: Path, processor: str | None) -> None:
     """Measure, and write the results after every run."""
     record: dict[str, Any] = {}
     for name in only or RUNS:
@@ -57,6 +58,8 @@ def main(rounds: int, seconds: float, only: tuple[str, ...], results: Path) -> N
         found = bench(DEFAULT_PACKAGE, settings, lambda text: click.echo(text, err=True)).to_json()
         record = json.loads(results.read_text("utf-8")) if results.exists() else {"runs": {}}
         record["runs"][name] = found
+        if processor is not None:
+            record["processor"] = processor
         record["import_s"], record["import_processor_s"] = import_seconds()
         record["promises"] = [*promises(record)]
         write_whole(results, (json.dumps(record, indent=1, sort_keys=True) + "\n").encode())

@@ -20,7 +20,7 @@ from sdk.shipped import SHIPPED
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 INT8 = "int8-methods.json"
-SPEED = "speed.json"
+SPEEDS = ("speed", "speed-cascade-lake")  # results, one a machine
 NEVER_RUN = (  # device, engine and precision that would be taken there
     ("NVIDIA Jetson Orin, Thor", "TensorRT fp16, int8"),
     ("NVIDIA RTX, H200", "PyTorch CUDA fp32, fp16, bf16; TensorRT"),
@@ -73,7 +73,7 @@ def readme() -> str:
     """The README with its generated tables filled in."""
     text = (ROOT / "README.md").read_text("utf-8")
     text = filled(text, "accuracy", accuracy_table())
-    return filled(text, "speed", speed_table(read("speed"))) if (RESULTS / SPEED).exists() else text
+    return filled(text, "speed", speed_table(speed_records()))
 
 
 def export_page() -> str:
@@ -134,9 +134,10 @@ def state_row(name: str, told: dict[str, Any]) -> str:
 
 
 def bench_page() -> str:
-    """docs/bench.md with what must hold and what was found, once that was measured."""
+    """docs/bench.md with what must hold and what was found, machine by machine."""
     text = (ROOT / "docs" / "bench.md").read_text("utf-8")
-    return filled(text, "promises", promise_lines(read("speed")["promises"])) if (RESULTS / SPEED).exists() else text
+    tables = (f"{cpu(one)}:\n\n{promise_lines(one['promises'])}" for one in speed_records())
+    return filled(text, "promises", "\n".join(tables))
 
 
 def distilling_page() -> str:
@@ -214,32 +215,69 @@ def row(package: str, name: str, shows: str, scores: dict[str, Any]) -> str:
     return f"| {package} | {name} ({shows}) | {scores['photos']} | {scores['people']:,} | {errors} |\n"
 
 
-def speed_table(record: dict[str, Any]) -> str:
+def speed_records() -> list[dict[str, Any]]:
+    """What was measured on each machine, without packages that no longer ship."""
+    return [of_what_ships(read(name)) for name in SPEEDS]
+
+
+def of_what_ships(record: dict[str, Any]) -> dict[str, Any]:
+    """The record without rows, and promises, of a shipped package's earlier version."""
+    old = set()
+    for name in SHIPPED:
+        with Package.open(name) as package:
+            version = package.manifest.version
+        rows = [one for run in record["runs"].values() for one in run["rows"]]
+        labels = {one["network"] for one in rows if one["network"].split(" ")[0] == name}
+        old |= {name} if any(version not in label for label in labels) else set()
+    runs = {
+        key: {**run, "rows": [one for one in run["rows"] if one["name"].split(" ")[0] not in old]}
+        for key, run in record["runs"].items()
+    }
+    promised = [one for one in record["promises"] if not any(name in one["what"].split(" ") for name in old)]
+    return {**record, "runs": runs, "promises": promised}
+
+
+def speed_table(records: list[dict[str, Any]]) -> str:
     """What a photo takes on the machines that were measured, and a row for each device that never was."""
-    runs = record["runs"]
-    clean = all(run["clean"] for run in runs.values())
-    machine = next(iter(runs.values()))["machine"]
-    doubt = "" if clean else " **The machine was busy: processor time is shown, and by the clock nothing is claimed.**"
-    unit = "ms" if clean else "processor ms, all threads together,"
+    told = "; ".join(f"{cpu(one)}: {', '.join(machine(one)['cpu_flags'])}" for one in records)
     head = (
-        f"{machine['cpu']}, {machine['cores']} free core(s) ({', '.join(machine['cpu_flags'])}). Measured by"
-        f" `benchmarks/speed.py`, each contender in its own process, in turns.{doubt}\n\n"
-        f"| device | contender | {unit} 576 x 864 | 1920 x 1080 | 1080p JPEG file | peak MB |\n"
+        f"Two threads ({told}). Measured by `benchmarks/speed.py`, each contender in its own process, in turns; a dash "
+        "where it was not, or the machine was busy with something else.\n\n"
+        "| device | contender | ms 576 x 864 | 1920 x 1080 | 1080p JPEG file | peak MB |\n"
         "|---|---|---|---|---|---|\n"
     )
-    names = [row["name"] for row in (*runs["frame"]["rows"], *runs["file"]["rows"]) if not row["failed"]]
-    lines = [speed_row(name, runs, clean=clean) for name in dict.fromkeys(names) if "benchmark_app" not in name]
+    lines = [line for record in records for line in speed_rows(record)]
     absent = [f"| {device} | {engine} | *not verified* | | | |\n" for device, engine in NEVER_RUN]
     return head + "".join(lines + absent)
 
 
-def speed_row(name: str, runs: dict[str, Any], *, clean: bool) -> str:
+def speed_rows(record: dict[str, Any]) -> list[str]:
+    """A line for each contender on one machine."""
+    runs = record["runs"]
+    rows = [row for run in ("frame", "file") for row in runs[run]["rows"] if row["load"]["state"] == "clean"]
+    names = dict.fromkeys(row["name"] for row in rows if not row["failed"] and "benchmark_app" not in row["name"])
+    return [speed_row(name, record) for name in names]
+
+
+def machine(record: dict[str, Any]) -> dict[str, Any]:
+    """Where a record was measured."""
+    found: dict[str, Any] = record["runs"]["frame"]["machine"]
+    return found
+
+
+def cpu(record: dict[str, Any]) -> str:
+    """The machine's processor."""
+    return str(record.get("processor", machine(record)["cpu"]))
+
+
+def speed_row(name: str, record: dict[str, Any]) -> str:
     """One contender on the machine that was measured."""
-    key = "median_ms" if clean else "processor_ms"
+    runs = record["runs"]
     found = {run: next((row for row in runs[run]["rows"] if row["name"] == name), None) for run in runs}
-    times = [figure(found.get(run), key, 1) for run in ("frame", "hd", "file")]
+    quiet = {run: row for run, row in found.items() if row is not None and row["load"]["state"] == "clean"}
+    times = [figure(quiet.get(run), "median_ms", 1) for run in ("frame", "hd", "file")]
     peak = figure(found.get("frame") or found.get("file"), "peak_mb", 0)
-    return f"| this CPU | {name} | {' | '.join(times)} | {peak} |\n"
+    return f"| {cpu(record)} | {name} | {' | '.join(times)} | {peak} |\n"
 
 
 def figure(row: dict[str, Any] | None, key: str, digits: int) -> str:
