@@ -170,9 +170,10 @@ def ablation_table(record: dict[str, Any]) -> str:
 def ablation_row(name: str, scores: dict[str, Any], seeds: list[str]) -> str:
     """One way."""
     told = [f"{scores[seed]['mae']:.1f} ({scores[seed]['bias']:+.0f})" if seed in scores else "-" for seed in seeds]
-    errors = [one["mae"] for one in scores.values()]
-    spread = f"{(max(errors) - min(errors)) / 2:.1f}" if len(errors) > 1 else "-"
-    return f"| {name} | {' | '.join(told)} | {sum(errors) / len(errors):.1f} | {spread} |\n"
+    errors = [scores[seed]["mae"] for seed in seeds if seed in scores]
+    whole = len(errors) == len(seeds) > 1  # a mean over other seeds would not compare
+    over = f"{sum(errors) / len(errors):.1f} | {(max(errors) - min(errors)) / 2:.1f}" if whole else "- | -"
+    return f"| {name} | {' | '.join(told)} | {over} |\n"
 
 
 def filled(text: str, name: str, table: str) -> str:

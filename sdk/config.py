@@ -139,8 +139,8 @@ def _convert_plain(hint: Any, value: Any, where: str) -> Any:
     truth = isinstance(value, bool)  # to Python also a 0 or 1
     if hint is float and isinstance(value, int) and not truth:
         return float(value)
-    if hint is bool and isinstance(value, str) and value in SWITCHED:
-        return SWITCHED[value]
+    if hint is bool and isinstance(value, str) and value.lower() in SWITCHED:
+        return SWITCHED[value.lower()]
     if hint is Path and isinstance(value, str):
         return Path(value)
     if of_its_type and (hint is bool or not truth):

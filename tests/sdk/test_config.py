@@ -130,4 +130,6 @@ def test_on_and_off_are_words_where_words_are_expected_and_switches_elsewhere(tm
     recipe = parse(Recipe, with_overrides(read_yaml(path), ["sets=[on]"]))
 
     assert (recipe.name, recipe.flip, recipe.sets) == ("off", False, ("on",))
-    assert parse(Recipe, {"name": "a", "flip": "on"}).flip is True
+    assert [parse(Recipe, {"name": "a", "flip": word}).flip for word in ("on", "Off", "ON")] == [True, False, True]
+    with pytest.raises(ConfigError, match="setting flip is 'of', expected bool"):
+        parse(Recipe, {"name": "a", "flip": "of"})
