@@ -87,7 +87,8 @@ def test_a_student_learns_from_a_teacher_of_any_family(config: TrainConfig, stre
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_student_may_be_of_any_family_too(config: TrainConfig, stream: CropStream, family: str) -> None:
-    trainer = started(replace(config, architecture=family), stream, student("bl", batch_norm=False))
+    # oneDNN crashes on a CPU with no more than AVX2 in the gradient of a 1x1 convolution of stride 2 on 4 channels: n of 8
+    trainer = started(replace(config, architecture=family, n=8), stream, student("bl", batch_norm=False))
 
     assert trainer.train_step(stream.batch(0, 2)) > 0
 
