@@ -21,6 +21,8 @@ from exporters.onnx import OPSET, with_manifest
 from exporters.parity import Batch, Parity, Reference, compare, opened, scene_batches
 from exporters.render import DEFAULT_VARIANTS, VARIANTS, is_int8, render
 from exporters.tell import Tell
+from runtimes.plan import int8_doubt
+from runtimes.probe import probe
 from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.frame import pad_to_multiple
@@ -98,7 +100,8 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     made = [_make(source, options, draft, variant_id, batches, tell) for variant_id in options.variants]
     verdicts = [one.verdict for one in made if one.verdict is not None]
     if not all(verdict.passed for verdict in verdicts):
-        raise refusal(verdicts, gate_json(options, verdicts))
+        doubt = int8_doubt(probe(quick=True))
+        raise refusal(verdicts, gate_json(options, verdicts), f"{doubt}; export on a CPU with VNNI" if doubt else "")
     files = {GOLDEN_NAME: golden} | {file.path: one.rendered[file.basename] for one in made for file in one.entry.files}
     reports = _reports(source, options, made, verdicts)
     entries = tuple(FileEntry.of(path, data) for path, data in sorted(reports.items()))
@@ -143,6 +146,8 @@ def _judged(
     if options.gate is None:
         tell.say(f"{entry.id} is not gated")
         return None
+    if doubt := int8_doubt(probe(quick=True)):
+        tell.say(f"what the gate of {entry.id} finds holds for this machine: {doubt}")
     tell.say(f"counting {len(options.gate.photos)} photos with {entry.id}")
     with opened(planned_variant(draft, entry), rendered) as backend, tell.over(len(options.gate.photos)) as advance:
         info = backend.info()

@@ -177,12 +177,13 @@ def judge(
     return Verdict(*about, checks, bins, worst, counts)
 
 
-def refusal(verdicts: Sequence[Verdict], report: bytes) -> AccuracyGateError:
-    """The error of the variants that failed, with the report of all."""
+def refusal(verdicts: Sequence[Verdict], report: bytes, hint: str = "") -> AccuracyGateError:
+    """The error of the variants that failed, with the report of all; hint: what would help on this machine."""
     failed = [verdict for verdict in verdicts if not verdict.passed]
     told = "; ".join(f"{verdict.variant}: {told_misses(verdict)}" for verdict in failed)
     details = {verdict.variant: verdict.summary() for verdict in verdicts}
-    return AccuracyGateError(f"the accuracy gate failed: {told}", report=report.decode(), variants=details)
+    message = f"the accuracy gate failed: {told}"
+    return AccuracyGateError(message, hint=hint, report=report.decode(), variants=details)
 
 
 def told_misses(verdict: Verdict) -> str:

@@ -232,7 +232,7 @@ def _not_proven(variant: Variant, device: str, environment: Environment, request
     """Int8 may count differently, so auto takes it only where that was checked; by name, the user takes it on."""
     if variant.precision != "int8" or request.precision == "int8" or request.variant == variant.id:
         return None
-    doubt = _gate_doubt(variant) or (_cpu_doubt(environment) if device == "cpu" else "")
+    doubt = _gate_doubt(variant) or (int8_doubt(environment) if device == "cpu" else "")
     return (doubt, "ask for precision int8 and check it with skt-eval") if doubt else None
 
 
@@ -240,7 +240,8 @@ def _gate_doubt(variant: Variant) -> str:
     return {True: "", False: "its accuracy gate failed", None: "its accuracy gate was never run"}[variant.gate_passed]
 
 
-def _cpu_doubt(environment: Environment) -> str:
+def int8_doubt(environment: Environment) -> str:
+    """Why INT8 counts on this machine's CPU are not those of other devices; empty where they are."""
     if environment.arch == "x86_64" and "vnni" not in environment.cpu_flags:
         return "int8 sums can saturate on a CPU without VNNI, which changes counts"
     return ""

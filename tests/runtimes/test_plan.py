@@ -9,7 +9,7 @@ import pytest
 
 from runtimes import Candidate, Engine, Plan, Request, Variant, plan
 from runtimes.errors import ConfigError
-from runtimes.plan import arithmetic
+from runtimes.plan import arithmetic, int8_doubt
 from runtimes.tables import RANKS, READS
 from tests.runtimes.machines import (
     NAMES,
@@ -249,3 +249,8 @@ def test_a_variant_of_a_later_format_is_discarded_and_not_an_error() -> None:
 
 def test_no_place_is_ranked_twice() -> None:
     assert len(set(RANKS)) == len(RANKS)
+
+
+@pytest.mark.parametrize(("name", "doubted"), [("x86-cpu-avx2", True), ("x86-cpu-vnni", False), ("arm64-cpu", False)])
+def test_int8_is_doubted_where_its_sums_saturate(name: str, doubted: bool) -> None:
+    assert bool(int8_doubt(machine(name))) == doubted
