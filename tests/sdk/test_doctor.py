@@ -73,7 +73,7 @@ def test_int8_is_held_against_what_it_counted_when_it_was_exported(int8: Path, t
     with Package.open(int8) as opened:
         manifest, files = opened.manifest, opened.read_all()
         golden = opened.golden()
-    found = {replay.variant: replay.counted for replay in diagnose(int8, threads=1).replays}
+    found = {replay.variant: replay.counted for replay in diagnose(int8, Request(precision="int8"), threads=1).replays}
     for factor, ok in ((1.0, True), (1.03, False)):
         recorded = tuple(
             replace(one, parity={"golden_count": found[one.id] * factor} if one.precision == "int8" else None)
