@@ -54,7 +54,7 @@ WAYS = {"transfer": TRANSFER, "objectives": {name: (*ALONE, f"objective={name}")
 @click.option("--start", type=click.Path(path_type=Path, exists=True), help="Instead: whose front end to take.")
 @click.option("--teacher", type=click.Path(path_type=Path, exists=True), help="For transfer: what to learn from.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of the runs.")
-@click.option("--steps", type=click.IntRange(min=1), default=300, show_default=True)
+@click.option("--steps", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--seed", "seeds", type=int, multiple=True, default=(1, 2), show_default=True, help="Repeat it for more.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
 def main(
