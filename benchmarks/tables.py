@@ -81,8 +81,9 @@ def readme() -> str:
 
 
 def export_page() -> str:
-    """docs/export.md with the comparison of INT8 methods, once that was measured."""
+    """docs/export.md with what exact sums count, and the comparison of INT8 methods, once that was measured."""
     text = (ROOT / "docs" / "export.md").read_text("utf-8")
+    text = filled(text, "exact-sums", exact_table(read("exact-sums")))
     return filled(text, "int8-methods", int8_table(read("int8-methods"))) if (RESULTS / INT8).exists() else text
 
 
@@ -315,6 +316,23 @@ def promise_row(one: dict[str, Any]) -> str:
     return (
         f"| {one['what'].rstrip(',')} | {one['must']} | {found if one['clean'] else '-'} | {processor} | {verdict} |\n"
     )
+
+
+def exact_table(record: dict[str, Any]) -> str:
+    """INT8 node by node beside what engines counted on a CPU with VNNI, and beside fp32."""
+    head = "| package | photos | beside | all people | a photo, mean | a photo, greatest |\n|---|---|---|---|---|---|\n"
+    rows = ""
+    for one in record.values():
+        beside = {
+            **{f"{engine}, VNNI": found for engine, found in one["node_by_node"].items()},
+            "(INT8 with VNNI beside fp32)": one["int8_beside_fp32"],
+        }
+        for name, found in beside.items():
+            figures = (
+                f"{found['bias_percent']:+.2f} % | {found['mean_percent']:.2f} % | {found['greatest_percent']:.1f} %"
+            )
+            rows += f"| {one['package']} `{one['version']}` | {one['photos']} | {name} | {figures} |\n"
+    return head + rows
 
 
 def int8_table(record: dict[str, Any]) -> str:

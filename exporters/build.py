@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,14 @@ import numpy as np
 from exporters.calibration_table import TABLE_NAME, CalibrationTable
 from exporters.card import model_card
 from exporters.conversion import CONVERSION, Row, conversion_json
-from exporters.counting import counter_of
+from exporters.counting import counter_of, exact_sums, sums_saturate
 from exporters.evaluations import check_of_model
 from exporters.gate import GATE_NAME, Gate, Verdict, judge, refusal
 from exporters.onnx import OPSET, with_manifest
 from exporters.parity import Batch, Parity, Reference, compare, opened, scene_batches
 from exporters.render import DEFAULT_VARIANTS, VARIANTS, is_int8, render
 from exporters.tell import Tell
-from runtimes.plan import int8_doubt
-from runtimes.probe import probe
+from runtimes import Backend, Variant
 from sdk.config import to_plain
 from sdk.errors import ConfigError
 from sdk.frame import pad_to_multiple
@@ -100,8 +100,7 @@ def build(source: Source, options: Options, tell: Tell) -> Built:
     made = [_make(source, options, draft, variant_id, batches, tell) for variant_id in options.variants]
     verdicts = [one.verdict for one in made if one.verdict is not None]
     if not all(verdict.passed for verdict in verdicts):
-        doubt = int8_doubt(probe(quick=True))
-        raise refusal(verdicts, gate_json(options, verdicts), f"{doubt}; export on a CPU with VNNI" if doubt else "")
+        raise refusal(verdicts, gate_json(options, verdicts))
     files = {GOLDEN_NAME: golden} | {file.path: one.rendered[file.basename] for one in made for file in one.entry.files}
     reports = _reports(source, options, made, verdicts)
     entries = tuple(FileEntry.of(path, data) for path, data in sorted(reports.items()))
@@ -119,8 +118,12 @@ def _make(
     rendered = render(source.master, variant_id, embedded_json(draft), options.table)
     entry = variant_entry(variant_id, rendered)
     tell.say(f"comparing {variant_id} with {source.reference_name}")
-    parity = compare(planned_variant(draft, entry), rendered, source.reference, batches)
-    verdict = _judged(source, options, draft, entry, rendered, tell) if is_int8(variant_id) else None
+    variant = planned_variant(draft, entry)
+    with exact_sums(source, variant, options.table) or nullcontext() as exact:
+        if exact:
+            tell.say(f"{variant_id} is counted node by node, as CPUs with VNNI count: here {sums_saturate()}")
+        parity = compare(variant, rendered, source.reference, batches, exact)
+        verdict = _judged(source, options, variant, rendered, exact, tell) if is_int8(variant_id) else None
     gate = _gate_entry(options, verdict) if is_int8(variant_id) and (verdict is None or verdict.passed) else None
     shown = replace(entry, parity={**parity.summary(), "golden_count": _golden_count(parity)}, gate=gate)
     return _Made(shown, rendered, parity, Row.of(shown, parity.int8), verdict)
@@ -140,19 +143,23 @@ def _gate_entry(options: Options, verdict: Verdict | None) -> dict[str, Any]:
 
 
 def _judged(
-    source: Source, options: Options, draft: Manifest, entry: VariantEntry, rendered: dict[str, bytes], tell: Tell
+    source: Source,
+    options: Options,
+    variant: Variant,
+    rendered: dict[str, bytes],
+    exact: Backend | None,
+    tell: Tell,
 ) -> Verdict | None:
-    """The gate's verdict in the variant's real engine."""
+    """The gate's verdict in the variant's real engine, or by what has exact sums in its place."""
     if options.gate is None:
-        tell.say(f"{entry.id} is not gated")
+        tell.say(f"{variant.id} is not gated")
         return None
-    if doubt := int8_doubt(probe(quick=True)):
-        tell.say(f"what the gate of {entry.id} finds holds for this machine: {doubt}")
-    tell.say(f"counting {len(options.gate.photos)} photos with {entry.id}")
-    with opened(planned_variant(draft, entry), rendered) as backend, tell.over(len(options.gate.photos)) as advance:
+    tell.say(f"counting {len(options.gate.photos)} photos with {variant.id}")
+    engine = nullcontext(exact) if exact else opened(variant, rendered)
+    with engine as backend, tell.over(len(options.gate.photos)) as advance:
         info = backend.info()
-        engine = f"{info.engine} {info.engine_version} {info.device}"
-        return judge(options.gate, entry.id, engine, counter_of(backend, source), advance)
+        name = f"{info.engine} {info.engine_version} {info.device}"
+        return judge(options.gate, variant.id, name, counter_of(backend, source), advance)
 
 
 def _reports(source: Source, options: Options, made: Sequence[_Made], verdicts: Sequence[Verdict]) -> dict[str, bytes]:

@@ -1,5 +1,7 @@
 """The accuracy gate: an INT8 variant, in its real engine, beside the fp32 master on photos not calibrated on.
 
+On a CPU whose 8-bit sums saturate, exact sums stand in for the engine: see exporters.counting.exact_sums.
+
 Where photos are labelled, the truth is the number of head points; elsewhere it is what the master counts. A relative
 limit means nothing where there is nearly nobody, so each limit has a floor in people a photo below which it is met.
 """
@@ -177,13 +179,13 @@ def judge(
     return Verdict(*about, checks, bins, worst, counts)
 
 
-def refusal(verdicts: Sequence[Verdict], report: bytes, hint: str = "") -> AccuracyGateError:
-    """The error of the variants that failed, with the report of all; hint: what would help on this machine."""
+def refusal(verdicts: Sequence[Verdict], report: bytes) -> AccuracyGateError:
+    """The error of the variants that failed, with the report of all."""
     failed = [verdict for verdict in verdicts if not verdict.passed]
     told = "; ".join(f"{verdict.variant}: {told_misses(verdict)}" for verdict in failed)
     details = {verdict.variant: verdict.summary() for verdict in verdicts}
     message = f"the accuracy gate failed: {told}"
-    return AccuracyGateError(message, hint=hint, report=report.decode(), variants=details)
+    return AccuracyGateError(message, report=report.decode(), variants=details)
 
 
 def told_misses(verdict: Verdict) -> str:

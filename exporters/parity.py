@@ -91,13 +91,23 @@ class Parity:
         return {**self.summary(), "arithmetic": self.arithmetic, "limits": limits, "cases": cases}
 
 
-def compare(variant: Variant, files: Mapping[str, bytes], reference: Reference, batches: Sequence[Batch]) -> Parity:
-    """Run a variant on this machine's CPU and put it beside the reference; raises ExportError where they disagree."""
+def compare(
+    variant: Variant,
+    files: Mapping[str, bytes],
+    reference: Reference,
+    batches: Sequence[Batch],
+    exact: Backend | None = None,
+) -> Parity:
+    """Run a variant on this machine's CPU and put it beside the reference; raises ExportError where they disagree.
+
+    exact: what answers in place of its engine, which then only tells which of its convolutions run in 8 bits.
+    """
     with opened(variant, files, threads=1) as backend:
-        cases = tuple(_case(reference(batch), backend.run(batch), batch) for batch in batches)
-        info = backend.info()
+        answering = exact or backend
+        cases = tuple(_case(reference(batch), answering.run(batch), batch) for batch in batches)
+        info, int8 = answering.info(), backend.info().int8
     limits = LIMITS[variant.precision]
-    parity = Parity(variant.id, info.engine, info.engine_version, info.precision, limits, cases, info.int8)
+    parity = Parity(variant.id, info.engine, info.engine_version, info.precision, limits, cases, int8)
     if not parity.passed:
         raise _refusal(parity)
     return parity

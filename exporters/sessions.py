@@ -22,7 +22,9 @@ class Session(Protocol):
 
 @final
 class SourceBackend(Backend):
-    """A TensorRT source, node by node as it is written, in ONNX Runtime: what the plan built of it should answer."""
+    """A quantised graph in ONNX Runtime, node by node as it is written, with exact sums: TensorRT's source, or INT8 for
+    CPUs on one whose 8-bit sums saturate. It answers as an engine with exact 8-bit sums should.
+    """
 
     def __init__(self, variant: Variant, model: onnx.ModelProto, threads: int | None) -> None:
         import onnxruntime
@@ -30,13 +32,13 @@ class SourceBackend(Backend):
         self._session = open_session(model, optimise=False, threads=threads)
         info = BackendInfo(
             engine="onnxruntime",
-            engine_version=onnxruntime.__version__,
+            engine_version=f"{onnxruntime.__version__} (node by node)",
             device="cpu",
             device_name=cpu_name(),
             precision=variant.precision,
             threads=threads or cores(),
             variant=variant.id,
-            notes=("the source, not a plan",),
+            notes=("the graph as it is written, not as an engine fuses it",),
         )
         super().__init__(info, Grid(variant.stride, variant.multiple))
 

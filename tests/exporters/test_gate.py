@@ -117,10 +117,3 @@ def test_the_refusal_names_each_limit_that_was_missed() -> None:
     assert "onnx-int8: mae" in error.message
     assert "bin -20.00 % (limit 3), photo -20.57 % (limit 10)" in error.message
     assert error.exit_code == 7
-    assert not error.hint
-
-
-def test_the_refusal_says_what_would_help() -> None:
-    error = refusal([verdict(lambda people: 0.8 * people)], b"{}", "export on another CPU")
-
-    assert str(error).endswith("(export on another CPU)")
