@@ -239,20 +239,28 @@ def speed_records() -> list[dict[str, Any]]:
 
 
 def of_what_ships(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without rows, and promises, of a shipped package's earlier version."""
-    old = set()
+    """The record without rows, and promises, of another network than a shipped package's now; its earlier weights are
+    as fast, and said.
+    """
+    old, earlier = set(), set()
     for name in SHIPPED:
         with Package.open(name) as package:
-            version = package.manifest.version
-        rows = [one for run in record["runs"].values() for one in run["rows"]]
-        labels = {one["network"] for one in rows if one["network"].split(" ")[0] == name}
-        old |= {name} if any(version not in label for label in labels) else set()
+            manifest = package.manifest
+        rows = [one for run in record["runs"].values() for one in run["rows"] if one["network"].split(" ")[0] == name]
+        old |= {name for one in rows if one["parameters"] not in (None, manifest.parameters)}
+        earlier |= {name for one in rows if manifest.version not in one["network"]}
     runs = {
-        key: {**run, "rows": [one for one in run["rows"] if one["name"].split(" ")[0] not in old]}
+        key: {**run, "rows": [renamed(one, earlier) for one in run["rows"] if one["name"].split(" ")[0] not in old]}
         for key, run in record["runs"].items()
     }
     promised = [one for one in record["promises"] if not any(name in one["what"].split(" ") for name in old)]
     return {**record, "runs": runs, "promises": promised}
+
+
+def renamed(row: dict[str, Any], earlier: set[str]) -> dict[str, Any]:
+    """The row, its name saying where the weights were earlier ones."""
+    name, _, rest = row["name"].partition(" ")
+    return {**row, "name": f"{name}, earlier weights, {rest}"} if name in earlier else row
 
 
 def speed_table(records: list[dict[str, Any]]) -> str:
