@@ -25,6 +25,7 @@ class Augment:
     grey: float = 0.1  # probability of losing the colours
     blur: float = 0.1  # probability of losing sharpness
     light: float = 0.25  # greatest relative change of contrast, and of brightness in units of 128
+    even: bool = False  # show a photo's rim as often as its middle; else less, the less the smaller the crop
 
     def __post_init__(self) -> None:
         check_limits("augment.", {name: getattr(self, name) for name in LIMITS}, LIMITS)
@@ -59,7 +60,8 @@ def random_crop(image: NDArray[np.uint8], points: NDArray[np.float32], augment: 
     """
     scale = float(np.exp(rng.uniform(np.log(augment.smallest), np.log(augment.largest))))
     window = augment.crop / scale  # side in the photo's pixels
-    left, top = (rng.uniform(min(0.0, size - window), max(0.0, size - window)) for size in image.shape[1::-1])
+    corner = _even_corner if augment.even else _inner_corner
+    left, top = (corner(size, window, rng) for size in image.shape[1::-1])
     square = resample(image, (left, top), scale, augment.crop)
     moved = (points - np.array([left, top], np.float32)) * np.float32(scale)
     moved = moved[((moved >= 0) & (moved < augment.crop)).all(axis=1)]
@@ -68,6 +70,21 @@ def random_crop(image: NDArray[np.uint8], points: NDArray[np.float32], augment: 
         last = np.nextafter(np.float32(augment.crop), np.float32(0))
         moved = np.stack([np.minimum(augment.crop - moved[:, 0], last), moved[:, 1]], axis=1)
     return Crop(np.ascontiguousarray(square), moved.astype(np.float32))
+
+
+def _inner_corner(size: int, window: float, rng: Generator) -> float:
+    """Where a window begins along one side, anywhere inside; one that is larger than the photo, anywhere around it."""
+    return float(rng.uniform(min(0.0, size - window), max(0.0, size - window)))
+
+
+def _even_corner(size: int, window: float, rng: Generator) -> float:
+    """The same, from anywhere that the window touches the photo moved inside, so that the rim is seen as often.
+
+    Most people of a street stand far away, along a photo's upper rim.
+    """
+    if window >= size:
+        return _inner_corner(size, window, rng)
+    return float(np.clip(rng.uniform(-window, size), 0, size - window))
 
 
 def resample(image: NDArray[np.uint8], corner: tuple[float, float], scale: float, side: int) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from distiller.augment import PADDING_BGR, Augment, change_light, empty_crop, random_crop
 from sdk.errors import ConfigError
@@ -77,6 +78,33 @@ def test_crops_that_do_not_cut_a_photo_keep_all_its_people() -> None:
     )
 
     assert len(crop.points) == 50
+
+
+def rows_seen(augment: Augment, side: int) -> NDArray[np.float64]:
+    """In which part of a photo's crops each of its rows is, (side,)."""
+    image = np.repeat(np.arange(side, dtype=np.uint8), side * 3).reshape(side, side, 3)
+    seen = np.zeros(side)
+    for seed in range(600):
+        crop = random_crop(image, np.zeros((0, 2), np.float32), augment, np.random.default_rng(seed))
+        seen[crop.image[1:-1].min() : crop.image[1:-1].max() + 1] += 1
+    return seen / 600
+
+
+@pytest.mark.parametrize("crop", [48, 64])
+def test_even_crops_show_the_rim_as_often_as_the_middle(crop: int) -> None:
+    even = rows_seen(Augment(crop=crop, smallest=1, largest=1, even=True), 192)
+    plain = rows_seen(Augment(crop=crop, smallest=1, largest=1), 192)
+
+    assert even[[2, -3]] == pytest.approx(even[96], rel=0.4)
+    assert plain[[2, -3]].max() < 0.1 * plain[96]
+
+
+def test_even_crops_that_do_not_cut_a_photo_keep_all_its_people() -> None:
+    points = np.random.default_rng(1).uniform(0, 60, (50, 2)).astype(np.float32)
+    for seed in range(20):
+        augment = Augment(crop=160, smallest=0.5, largest=2, even=True)
+        crop = random_crop(np.zeros((60, 60, 3), np.uint8), points, augment, np.random.default_rng(seed))
+        assert len(crop.points) == 50
 
 
 def test_what_lies_outside_the_photo_is_plain() -> None:
