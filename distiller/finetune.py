@@ -110,7 +110,7 @@ def finetune_config(start: store.Checkpoint, points: Path, steps: int, settings:
         n=held.n,
         sets={SET: SetConfig("points", points.name)},
         batch_norm=False,
-        augment=Augment(crop=320, smallest=0.8, largest=1.25),
+        augment=Augment(crop=320, smallest=0.8, largest=1.25, even=True),
         empty=0.1,
         empty_scenes=0.5,
         objective="poisson",
