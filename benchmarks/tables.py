@@ -214,11 +214,13 @@ def what_it_is(name: str) -> str:
     kinds = {name.split()[0] for name in blanks}
     worst = {kind: max(count for name, count in blanks.items() if name.startswith(kind)) for kind in kinds}
     plain = max(worst[kind] for kind in ("black", "grey", "white"))
+    precision = read(f"{folder(name)}accuracy-shanghaitech-a")["backend"].rsplit(", ", 1)[1]
     nobody = f"{plain:.1f} people in black, grey and white ones, {worst['noise']:.1f} in noise"
     return (
         f"* `{name}`: {NETWORKS[manifest.architecture]}, {manifest.parameters / 1e6:.2f} M parameters, "
         f"{manifest.macs_576x864 / 1e9:.1f} GMAC at 576 x 864. Where there is nobody it counts, at worst of "
-        f"{len(blanks)} frames, {nobody}, {worst['empty']:.1f} in drawn empty scenes.\n"
+        f"{len(blanks)} frames, {nobody}, {worst['empty']:.1f} in drawn empty scenes. "
+        f"Scored in {precision}.\n"
     )
 
 
