@@ -31,7 +31,7 @@ NEVER_RUN = (  # device, engine and precision that would be taken there
     ("Intel NPU", "OpenVINO int8, one photo size"),
     ("arm64 CPU", "ONNX Runtime int8"),
 )
-KEPT = ("tiny", "googlenet-a")  # students under benchmarks/checkpoints
+KEPT = ("tiny", "googlenet-a", "googlenet-b")  # students under benchmarks/checkpoints
 NETWORKS = {
     "googlenet": "GoogLeNet up to inception 4a with a density head",
     "googlenet-quick": "the same at twice the stride",

@@ -112,16 +112,17 @@ def refit(
 
 @click.command()
 @click.argument("checkpoints", nargs=-1, required=True, type=DataPath)
+@click.option("--part", "parts", type=float, multiple=True, help="How much of each, in order; alike if absent.")
 @click.option("--out", type=DataPath, required=True, help="The new checkpoint's folder.")
 @json_option
 @friendly
-def mean(checkpoints: tuple[Path, ...], out: Path, as_json: bool) -> None:
+def mean(checkpoints: tuple[Path, ...], parts: tuple[float, ...], out: Path, as_json: bool) -> None:
     """Take the mean of the weights of CHECKPOINTS, or packages, that were trained from the same one."""
     from distiller.mean import write_mean
     from distiller.parallel import check_alone
 
     check_alone("mean")
-    write_mean(checkpoints, out)
+    write_mean(checkpoints, out, parts)
     if as_json:
         print_json({"checkpoint": str(out)})
     else:

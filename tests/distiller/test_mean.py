@@ -33,6 +33,27 @@ def test_every_weight_is_the_mean(tmp_path: Path) -> None:
     assert found.facts["mean_of_steps"] == [1, 2, 3]
 
 
+def test_each_checkpoint_has_its_part(tmp_path: Path) -> None:
+    paths = [saved(tmp_path / str(seed), seed, Architecture("bl", 64)) for seed in (1, 2)]
+
+    write_mean(paths, tmp_path / "mean", [3, 1])
+
+    found = store.load(tmp_path / "mean")
+    one, other = (store.load(path).tensors for path in paths)
+    for name, value in found.tensors.items():
+        torch.testing.assert_close(value, 0.75 * one[name] + 0.25 * other[name])
+    assert found.facts["mean_parts"] == [0.75, 0.25]
+
+
+def test_parts_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    paths = [saved(tmp_path / str(seed), seed, Architecture("bl", 64)) for seed in (1, 2)]
+
+    with pytest.raises(ConfigError, match="1 --part for 2 checkpoints, expected one for each, or none"):
+        write_mean(paths, tmp_path / "mean", [1])
+    with pytest.raises(ConfigError, match="--part is 0, expected more than 0"):
+        write_mean(paths, tmp_path / "mean", [1, 0])
+
+
 def test_what_has_no_mean_is_refused(tmp_path: Path) -> None:
     one = saved(tmp_path / "one", 1, Architecture("bl", 64))
     other = saved(tmp_path / "other", 1, Architecture("bl", 32))
