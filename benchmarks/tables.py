@@ -241,8 +241,9 @@ def speed_records() -> list[dict[str, Any]]:
 
 
 def of_what_ships(record: dict[str, Any]) -> dict[str, Any]:
-    """The record without rows, and promises, of another network than a shipped package's now; its earlier weights are
-    as fast, and said.
+    """The record without rows, and promises, of another network than a shipped package's now.
+
+    Rows of its earlier weights are kept, and said, but for INT8, of which other layers may be in float.
     """
     old, earlier = set(), set()
     for name in SHIPPED:
@@ -252,11 +253,17 @@ def of_what_ships(record: dict[str, Any]) -> dict[str, Any]:
         old |= {name for one in rows if one["parameters"] not in (None, manifest.parameters)}
         earlier |= {name for one in rows if manifest.version not in one["network"]}
     runs = {
-        key: {**run, "rows": [renamed(one, earlier) for one in run["rows"] if one["name"].split(" ")[0] not in old]}
+        key: {**run, "rows": [renamed(one, earlier) for one in run["rows"] if still_holds(one, old, earlier)]}
         for key, run in record["runs"].items()
     }
-    promised = [one for one in record["promises"] if not any(name in one["what"].split(" ") for name in old)]
+    promised = [one for one in record["promises"] if not any(name in one["what"].split(" ") for name in old | earlier)]
     return {**record, "runs": runs, "promises": promised}
+
+
+def still_holds(row: dict[str, Any], old: set[str], earlier: set[str]) -> bool:
+    """Whether a row tells something of what ships now."""
+    name = row["name"].split(" ")[0]
+    return name not in old and not (name in earlier and row["precision"] == "int8")
 
 
 def renamed(row: dict[str, Any], earlier: set[str]) -> dict[str, Any]:
