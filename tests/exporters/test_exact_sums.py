@@ -17,7 +17,7 @@ from runtimes import Variant
 from sdk.frame import pad_to_multiple
 from sdk.package import Package
 from sdk.scenes import draw_scene
-from sdk.shipped import DEFAULT_PACKAGE
+from sdk.shipped import DEFAULT_PACKAGE, shipped
 from tests.runtimes.machines import machine
 
 SAME = 3e-3  # of a count: engines round where the graph does, a code up or down
@@ -63,8 +63,9 @@ def node_by_node(source: Source) -> SourceBackend:
     return SourceBackend(variant("onnx-int8", source), int8_model(source.master, source.table, "cpu"), None)
 
 
-def test_it_counts_what_the_shipped_package_was_recorded_to_count(source: Source) -> None:
-    with Package.open(DEFAULT_PACKAGE) as package, node_by_node(source) as backend:
+def test_it_counts_what_the_quick_package_was_recorded_to_count_with_vnni() -> None:
+    quick = shipped("quick")
+    with open_source(quick) as source, Package.open(quick) as package, node_by_node(source) as backend:
         counted = float(backend.run(package.golden().image[None]).count[0])
         recorded = {one.id: (one.parity or {})["golden_count"] for one in package.manifest.variants}
 
